@@ -1,0 +1,1 @@
+//! What the filters cost, beside a bare Envoy in the same run.

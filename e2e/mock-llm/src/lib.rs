@@ -1,0 +1,1 @@
+//! Scripted providers: real servers that speak and enforce the OpenAI and Anthropic APIs.

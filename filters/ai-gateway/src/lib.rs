@@ -1,0 +1,1 @@
+//! The ai-gateway filter as a proxy-wasm module.

@@ -1,0 +1,1 @@
+//! The ai-provider filter as a proxy-wasm module.

@@ -1,0 +1,1 @@
+//! The command-line tool: renders Envoy configuration and documents the filters' own.

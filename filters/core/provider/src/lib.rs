@@ -1,0 +1,1 @@
+//! The state machine of ai-provider: one attempt at one provider.

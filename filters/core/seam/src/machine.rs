@@ -1,0 +1,150 @@
+//! The one seam between a state machine and its host: `handle(now, Input, &mut dyn Output) -> Flow`.
+//!
+//! Time is an argument and effects return nothing, so a test's [`Output`] is a `Vec` of what was emitted. What a machine needs to know
+//! mid-callback (the bytes of a body, an attribute of the stream) it asks for with its [`Flow`]; the host fetches it and enters the
+//! machine again in the same callback. A machine that does not ask pays for no copy.
+
+use crate::Headers;
+
+/// Milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// Whole seconds since the Unix epoch.
+    pub const fn seconds(self) -> u64 {
+        self.0 / 1_000
+    }
+}
+
+/// What happened, or what was asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// The request's headers arrived (an attempt's, for the provider filter).
+    RequestHeaders {
+        /// All of them.
+        headers: &'a Headers,
+        /// Whether nothing follows.
+        end_of_stream: bool,
+    },
+    /// More of the request's body arrived.
+    RequestBody {
+        /// Bytes readable now: this chunk and everything that was held before it.
+        size: usize,
+        /// Whether nothing follows.
+        end_of_stream: bool,
+    },
+    /// The request ends with trailers: its body is complete. Held bytes are still readable and replaceable.
+    RequestTrailers,
+    /// The response's headers arrived.
+    ResponseHeaders {
+        /// All of them.
+        headers: &'a Headers,
+        /// Whether nothing follows.
+        end_of_stream: bool,
+    },
+    /// More of the response's body arrived.
+    ResponseBody {
+        /// Bytes readable now: this chunk and everything that was held before it.
+        size: usize,
+        /// Whether nothing follows.
+        end_of_stream: bool,
+    },
+    /// The response ends with trailers: its body is complete.
+    ResponseTrailers,
+    /// The answer to [`Flow::Read`]: those bytes, or fewer where the body is shorter.
+    Bytes(&'a [u8]),
+    /// The answer to [`Flow::Ask`].
+    Attribute(Option<&'a [u8]>),
+}
+
+/// What the host does with the stream when the machine returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Flow {
+    /// Pass on what arrived, as it now is.
+    Continue,
+    /// Hold it: headers until a later callback continues, body bytes together with those that follow.
+    Pause,
+    /// Read that much of the current body and enter again with [`Input::Bytes`].
+    Read {
+        /// First byte.
+        start: usize,
+        /// How many at most.
+        len: usize,
+    },
+    /// Look that up and enter again with [`Input::Attribute`].
+    Ask(Attribute),
+}
+
+/// What a machine can ask of the stream it runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attribute {
+    /// A value published in filter state under that key, by either filter.
+    State(&'static str),
+    /// Which attempt this is, from 1; ASCII decimal.
+    Attempt,
+    /// The provider's name, where the configuration says that metadata holds it. Text.
+    SelectedProvider,
+}
+
+/// What a machine wants done. Applied in the order of emission, before [`Flow`] takes effect.
+///
+/// Header effects are only valid while those headers are held or just arriving; a machine whose state does not hold them cannot emit them.
+#[derive(Clone, Copy, Debug)]
+pub enum Effect<'a> {
+    /// Set one request header.
+    SetRequestHeader(&'a str, &'a [u8]),
+    /// Remove one request header.
+    RemoveRequestHeader(&'a str),
+    /// Replace the whole request header map.
+    ReplaceRequestHeaders(&'a Headers),
+    /// Replace all readable bytes of the request's body.
+    ReplaceRequestBody(&'a [u8]),
+    /// Let Envoy choose the route anew.
+    ClearRouteCache,
+    /// Set one response header.
+    SetResponseHeader(&'a str, &'a [u8]),
+    /// Remove one response header.
+    RemoveResponseHeader(&'a str),
+    /// Replace the whole response header map.
+    ReplaceResponseHeaders(&'a Headers),
+    /// Replace all readable bytes of the response's body.
+    ReplaceResponseBody(&'a [u8]),
+    /// Put a value into filter state: for the other filter, access logs, rate limits.
+    Publish(&'static str, &'a [u8]),
+    /// Answer the client here; the machine returns [`Flow::Pause`] after it.
+    Respond {
+        /// HTTP status.
+        status: u16,
+        /// Headers beside content-length.
+        headers: &'a [(&'a str, &'a str)],
+        /// The whole body.
+        body: &'a [u8],
+    },
+    /// Say something in Envoy's log. Never a prompt, never a key.
+    Log(Level, &'a str),
+}
+
+/// How loud a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// For someone who is debugging.
+    Debug,
+    /// Worth knowing.
+    Info,
+    /// Someone should look.
+    Warn,
+}
+
+/// Takes a machine's effects. A host applies them; a test keeps them.
+pub trait Output {
+    /// Takes one effect.
+    fn emit(&mut self, effect: Effect<'_>);
+}
+
+/// A filter's behaviour for one stream.
+pub trait Machine {
+    /// Takes in what happened at `now` and says how to go on.
+    fn handle(&mut self, now: Millis, input: Input<'_>, out: &mut dyn Output) -> Flow;
+}

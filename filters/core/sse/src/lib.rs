@@ -1,0 +1,1 @@
+//! Bytes to server-sent events and back: incremental, bounded, the same under every chunking.
