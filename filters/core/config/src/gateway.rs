@@ -1,6 +1,7 @@
 //! What ai-gateway's configuration means.
 
-use llm_api::Dialect;
+use crate::raw::gateway::RawGateway;
+use crate::{Models, Problems, check, read};
 
 /// ai-gateway's validated configuration.
 #[derive(Clone, Debug)]
@@ -33,51 +34,12 @@ pub enum OtherPaths {
     Pass,
 }
 
-/// A model that clients may ask for and where it is served.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelRoute {
-    /// A model's name, or a prefix followed by `*`.
-    pub name: String,
-    /// The value of the routing header.
-    pub route: String,
-    /// `owned_by` in the list of models.
-    pub owned_by: String,
-    /// Where it is served, in the order of the attempts. Empty where Envoy's routes alone decide.
-    pub targets: Vec<PlannedTarget>,
-}
-
-/// A planned target: a provider, its API, and the model's name there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedTarget {
-    /// The provider's name, as in ai-provider's configuration.
-    pub provider: String,
-    /// The API that it speaks.
-    pub api: Dialect,
-    /// The model's name there; where there is none, the name that was asked for.
-    pub model: Option<String>,
-}
-
-/// The models and aliases, looked up by the name that a client sends.
-#[derive(Clone, Debug)]
-pub struct Models {
-    routes: Vec<ModelRoute>,
-    /// `(pattern, index into routes, the name to go on with)`
-    aliases: Vec<(String, String)>,
-}
-
-/// What a client's model name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resolved<'a> {
-    /// The route.
-    pub route: &'a ModelRoute,
-    /// The model's name after aliases, before a target renames it.
-    pub model: &'a str,
-}
-
-impl Models {
-    /// What that name stands for: an exact model or alias first, then the longest matching prefix. An alias is followed once.
-    pub fn resolve<'a>(&'a self, asked: &'a str) -> Option<Resolved<'a>> {
-        let _ = (&self.routes, &self.aliases, asked);
-        None
+impl GatewayConfig {
+    /// Reads and checks the text of ai-gateway's configuration; what it may say is in the generated schema. Refused whole, with every
+    /// problem at once.
+    pub fn parse(json: &[u8]) -> Result<Self, Problems> {
+        let (raw, mut findings) = read::document::<RawGateway>(json)?;
+        let config = raw.and_then(|raw| check::gateway::config(&raw, &mut findings));
+        findings.finish(config)
     }
 }

@@ -1,14 +1,34 @@
 //! The filters' JSON configuration: as given, as meant, and every problem at once.
 //!
-//! Two stages. `raw` is what a file may say; [`GatewayConfig`] and [`ProviderConfig`] are what it means, and can only be had by
-//! validation. A configuration with problems is refused whole, with every problem, each with its path and a hint.
+//! Two stages. `raw` is what a file may say, with the place of everything in it; [`GatewayConfig`] and [`ProviderConfig`] are what
+//! it means, and can only be parsed into by validation (`check`). A configuration with problems is refused whole, with every
+//! problem, each with its path and a hint. Where the shape is wrong in one place, the values everywhere else are still checked:
+//! that is why `json` and `read` exist beside serde, whose derive stops at the first error.
+//!
+//! Nothing here reads the environment or a clock: variables come through a function, so that a test says what they are.
 
 #![forbid(unsafe_code)]
 
-mod gateway;
-mod provider;
-mod redacted;
+#[macro_use]
+mod read;
 
-pub use gateway::{GatewayConfig, HeadersHeld, ModelRoute, Models, OtherPaths, PlannedTarget, Resolved};
-pub use provider::{Auth, Provider, ProviderConfig, Selection};
+mod check;
+mod gateway;
+mod json;
+mod models;
+mod place;
+mod problem;
+mod provider;
+mod raw;
+mod redacted;
+#[cfg(feature = "schema")]
+mod schema;
+mod suggest;
+
+pub use gateway::{GatewayConfig, HeadersHeld, OtherPaths};
+pub use models::{ModelRoute, Models, PlannedTarget, Resolved};
+pub use problem::{Problem, Problems};
+pub use provider::{Auth, Provider, ProviderConfig, RetryStatuses, Selection};
 pub use redacted::Redacted;
+#[cfg(feature = "schema")]
+pub use schema::{gateway_schema, provider_schema};

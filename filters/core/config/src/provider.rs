@@ -2,7 +2,8 @@
 
 use llm_api::Dialect;
 
-use crate::Redacted;
+use crate::raw::provider::RawProviders;
+use crate::{Problems, Redacted, check, read};
 
 /// ai-provider's validated configuration.
 #[derive(Clone, Debug)]
@@ -53,7 +54,27 @@ pub struct Provider {
     /// Its headers that may go to clients; names in lower case.
     pub pass_response_headers: Vec<String>,
     /// Its statuses after which another target is tried.
-    pub retry_statuses: Vec<u16>,
+    pub retry_statuses: RetryStatuses,
+}
+
+/// The statuses of a provider after which another target is tried.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RetryStatuses {
+    /// 408, 429 and every 5xx, so also 529 and what a proxy in between makes up.
+    #[default]
+    Usual,
+    /// These alone, each from 400 to 599.
+    Listed(Vec<u16>),
+}
+
+impl RetryStatuses {
+    /// Whether another target is tried after that status.
+    pub fn contains(&self, status: u16) -> bool {
+        match self {
+            Self::Usual => matches!(status, 408 | 429 | 500..=599),
+            Self::Listed(statuses) => statuses.contains(&status),
+        }
+    }
 }
 
 /// How a provider knows us.
@@ -66,6 +87,14 @@ pub enum Auth {
 }
 
 impl ProviderConfig {
+    /// Reads and checks the text of ai-provider's configuration; what it may say is in the generated schema. `env` says what an
+    /// environment variable holds. Refused whole, with every problem at once; no problem ever holds a key.
+    pub fn parse(json: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let (raw, mut findings) = read::document::<RawProviders>(json)?;
+        let config = raw.and_then(|raw| check::provider::config(&raw, env, &mut findings));
+        findings.finish(config)
+    }
+
     /// The provider of that name.
     pub fn provider(&self, name: &str) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.name == name)

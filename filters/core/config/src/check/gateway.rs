@@ -1,0 +1,252 @@
+//! What ai-gateway's file means: its models and aliases against each other, and against what the host can do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use llm_api::Dialect;
+
+use crate::check::{header, max_body_bytes, text};
+use crate::models::Astray;
+use crate::place::{At, Field, Place};
+use crate::problem::{Fault, Findings, quoted, quoted_list};
+use crate::raw::gateway::{RawAlias, RawGateway, RawModel, RawOtherPaths, RawTarget};
+use crate::read::List;
+use crate::suggest::did_you_mean;
+use crate::{GatewayConfig, HeadersHeld, ModelRoute, Models, OtherPaths, PlannedTarget};
+
+/// The configuration, where nothing is wrong; what is, is noted.
+pub(crate) fn config(raw: &RawGateway, findings: &mut Findings) -> Option<GatewayConfig> {
+    let routes = raw.models.given().map(|models| routes(models, findings));
+    let aliases = aliases(&raw.aliases, findings);
+    names_are_unique(raw, findings);
+
+    let max_body_bytes = max_body_bytes(&raw.max_body_bytes, findings);
+    let headers_held = raw.headers_held.copied_or(true);
+    let other_paths = raw.other_paths.copied_or(RawOtherPaths::Refuse);
+    if let (Some(routes), Field::Given(At { place, value: false })) = (&routes, &raw.headers_held) {
+        one_route(&routes.known, place, findings);
+    }
+
+    let models = models(routes?, aliases, findings);
+    Some(GatewayConfig {
+        models: models?,
+        max_body_bytes: max_body_bytes?,
+        headers_held: if headers_held? { HeadersHeld::Yes } else { HeadersHeld::No },
+        other_paths: match other_paths? {
+            RawOtherPaths::Refuse => OtherPaths::Refuse,
+            RawOtherPaths::Pass => OtherPaths::Pass,
+        },
+    })
+}
+
+/// The models that are right, and whether they are all.
+struct Routes {
+    known: Vec<ModelRoute>,
+    complete: bool,
+}
+
+fn routes(models: &At<List<RawModel>>, findings: &mut Findings) -> Routes {
+    if models.value.items.is_empty() && models.value.complete {
+        findings.report(
+            &models.place,
+            Fault::new(
+                "no model is configured",
+                "add one; `{\"name\": \"*\"}` lets every name through to Envoy's routes",
+            ),
+        );
+    }
+    let mut apis = BTreeMap::new();
+    let known: Vec<_> =
+        models.value.items.iter().filter_map(|model| route(&model.value, &mut apis, findings)).collect();
+    let complete = models.value.complete && known.len() == models.value.items.len();
+    Routes { known, complete }
+}
+
+/// The API of each provider and the place that said so first.
+type Apis<'a> = BTreeMap<&'a str, (Dialect, &'a Place)>;
+
+fn route<'a>(model: &'a RawModel, apis: &mut Apis<'a>, findings: &mut Findings) -> Option<ModelRoute> {
+    let name = model.name.check(findings, |name| text::pattern(name));
+    let route = match &model.route {
+        Field::Missing => name.clone().and_then(|name| default_route(name, &model.name, findings)),
+        given => given.check(findings, |route| header::value(route)),
+    };
+    let owned_by = model.owned_by.check_or("system".to_owned(), findings, |owner| text::name(owner));
+    let targets = match &model.targets {
+        Field::Missing => Some(Vec::new()),
+        Field::Wrong => None,
+        Field::Given(targets) => self::targets(&targets.value, apis, findings),
+    };
+    Some(ModelRoute { name: name?, route: route?, owned_by: owned_by?, targets: targets? })
+}
+
+fn default_route(name: String, field: &Field<String>, findings: &mut Findings) -> Option<String> {
+    if header::is_value(&name) {
+        return Some(name);
+    }
+    if let Field::Given(at) = field {
+        let message = format!("{} cannot be sent as the routing header `x-ai-model`", quoted(&name));
+        findings.report(&at.place, Fault::new(message, "give this model a `route` of printable ASCII"));
+    }
+    None
+}
+
+fn targets<'a>(
+    targets: &'a List<RawTarget>,
+    apis: &mut Apis<'a>,
+    findings: &mut Findings,
+) -> Option<Vec<PlannedTarget>> {
+    let mut seen = BTreeSet::new();
+    let known: Vec<_> = targets
+        .items
+        .iter()
+        .filter_map(|At { value: target, .. }| {
+            let provider = target.provider.check(findings, |provider| text::provider(provider));
+            let api = target.api.given().map(|api| Dialect::from(api.value));
+            let model = target.model.check_or(None, findings, |model| text::model(model).map(Some));
+            if let Field::Given(provider) = &target.provider {
+                if !seen.insert(provider.value.as_str()) {
+                    findings.report(&provider.place, provider_twice(&provider.value));
+                }
+                if let Some(api) = api {
+                    one_api(provider, api, apis, findings);
+                }
+            }
+            Some(PlannedTarget { provider: provider?, api: api?, model: model? })
+        })
+        .collect();
+    (targets.complete && known.len() == targets.items.len()).then_some(known)
+}
+
+/// An attempt knows its provider, and by that its target: two targets of one model at one provider could not be told apart.
+fn provider_twice(provider: &str) -> Fault {
+    Fault::new(
+        format!("{} is a target of this model already", quoted(provider)),
+        "name each provider once in a model; for a second model there, give ai-provider the provider under a second name",
+    )
+}
+
+/// ai-provider has one API for a provider, so one of two that are planned would be wrong.
+fn one_api<'a>(provider: &'a At<String>, api: Dialect, apis: &mut Apis<'a>, findings: &mut Findings) {
+    let (first, place) = apis.entry(&provider.value).or_insert((api, &provider.place));
+    if *first != api {
+        let message =
+            format!("{} speaks `{api}` here and `{first}` at `{}`", quoted(&provider.value), place.path());
+        findings.report(
+            &provider.place,
+            Fault::new(message, "a provider speaks one API: correct one of the two, or use two names"),
+        );
+    }
+}
+
+/// An alias whose own two names are right.
+struct Alias<'a> {
+    pattern: String,
+    model: &'a At<String>,
+}
+
+/// The aliases that are right, and whether they are all.
+struct Aliases<'a> {
+    known: Vec<Alias<'a>>,
+    complete: bool,
+}
+
+fn aliases<'a>(field: &'a Field<List<RawAlias>>, findings: &mut Findings) -> Aliases<'a> {
+    let list = match field {
+        Field::Missing => return Aliases { known: Vec::new(), complete: true },
+        Field::Wrong => return Aliases { known: Vec::new(), complete: false },
+        Field::Given(list) => &list.value,
+    };
+    let known: Vec<_> = list
+        .items
+        .iter()
+        .filter_map(|At { value: alias, .. }| {
+            let pattern = alias.pattern.check(findings, |pattern| text::pattern(pattern));
+            alias.model.check(findings, |model| text::model(model))?;
+            Some(Alias { pattern: pattern?, model: alias.model.given()? })
+        })
+        .collect();
+    Aliases { complete: list.complete && known.len() == list.items.len(), known }
+}
+
+/// No name stands twice among models and aliases: the second would never be found.
+fn names_are_unique(raw: &RawGateway, findings: &mut Findings) {
+    let models = raw.models.given().into_iter().flat_map(|list| &list.value.items);
+    let aliases = raw.aliases.given().into_iter().flat_map(|list| &list.value.items);
+    let models = models.filter_map(|model| Some(("model", model.value.name.given()?)));
+    let aliases = aliases.filter_map(|alias| Some(("alias", alias.value.pattern.given()?)));
+
+    let mut first = BTreeMap::new();
+    for (kind, name) in models.chain(aliases) {
+        let Some((first_kind, place)) = first.get(&name.value) else {
+            first.insert(&name.value, (kind, &name.place));
+            continue;
+        };
+        let place: &Place = place;
+        let message = format!("{} is the {first_kind} at `{}` already", quoted(&name.value), place.path());
+        let hint = if kind == *first_kind {
+            format!("remove one of the two {kind} entries, or rename it")
+        } else {
+            "an alias may not hide a model: rename it, or remove the model".to_owned()
+        };
+        findings.report(&name.place, Fault::new(message, hint));
+    }
+}
+
+/// Where headers cannot be held, the routing header is sent before the model is known, so it must be the same for all.
+fn one_route(routes: &[ModelRoute], place: &Place, findings: &mut Findings) {
+    let distinct: BTreeSet<_> = routes.iter().map(|route| route.route.as_str()).collect();
+    if distinct.len() > 1 {
+        let message = format!(
+            "routing on the model needs held headers, and the models have {} routes: {}",
+            distinct.len(),
+            quoted_list(distinct.into_iter())
+        );
+        findings.report(
+            place,
+            Fault::new(message, "set `allow_on_headers_stop_iteration: true` in Envoy's PluginConfig, or give all models the same `route`"),
+        );
+    }
+}
+
+fn models(routes: Routes, aliases: Aliases<'_>, findings: &mut Findings) -> Option<Models> {
+    let names: Vec<_> = routes.known.iter().map(|route| route.name.clone()).collect();
+    let pairs =
+        aliases.known.iter().map(|alias| (alias.pattern.clone(), alias.model.value.clone())).collect();
+    let astray = match Models::new(routes.known, pairs) {
+        Ok(models) => return (routes.complete && aliases.complete).then_some(models),
+        Err(astray) => astray,
+    };
+    for (index, astray) in astray {
+        let Some(Alias { model, .. }) = aliases.known.get(index) else { continue };
+        let asked = quoted(&model.value);
+        let fault = match astray {
+            Astray::Alias(other) => {
+                let other = aliases.known.get(other).map_or("", |other| other.pattern.as_str());
+                let is = if other == model.value {
+                    "is itself an alias".to_owned()
+                } else {
+                    format!("matches the alias {}", quoted(other))
+                };
+                Fault::new(
+                    format!("{asked} {is}, and an alias is followed once"),
+                    format!("name a model; {asked} has to stand among the `models` itself"),
+                )
+            }
+            // Among models that could not be read may be the one that is meant.
+            Astray::Nowhere if !routes.complete => continue,
+            Astray::Nowhere => Fault::new(
+                format!(
+                    "unknown model {asked} (configured: {})",
+                    quoted_list(names.iter().map(String::as_str))
+                ),
+                did_you_mean(
+                    &model.value,
+                    names.iter().map(String::as_str),
+                    "add it to `models`, or name one of them",
+                ),
+            ),
+        };
+        findings.report(&model.place, fault);
+    }
+    None
+}

@@ -1,0 +1,565 @@
+//! Broken configurations, the message that each gets, and whether a schema can tell.
+
+/// A broken configuration.
+pub(crate) struct Broken {
+    /// What is wrong with it.
+    pub(crate) name: &'static str,
+    /// Its text.
+    pub(crate) json: &'static str,
+    /// Every problem, as it is displayed.
+    pub(crate) problems: &'static str,
+    /// Whether the generated schema refuses it too; `None` where it is no JSON that a schema would be given, or a duplicate key.
+    pub(crate) schema_tells: Option<bool>,
+}
+
+/// Of ai-gateway.
+pub(crate) const GATEWAY: &[Broken] = &[
+    Broken {
+        name: "empty",
+        json: "  \n",
+        problems: r#"configuration: empty
+  hint: give the filter its JSON in Envoy's `configuration`, as a google.protobuf.StringValue whose `value` is the text"#,
+        schema_tells: None,
+    },
+    Broken {
+        name: "not an object",
+        json: "[]",
+        problems: r#"configuration: expected an object, got a list
+  hint: write an object: {…}"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "syntax",
+        json: r#"{
+  "models": [
+    {"name": "gpt-4",}
+  ]
+}"#,
+        problems: r#"configuration: not valid JSON at line 3, column 22: trailing comma
+  hint: remove the comma in front of the closing bracket"#,
+        schema_tells: None,
+    },
+    Broken {
+        name: "cut off",
+        json: r#"{"models": [{"name": "gpt-4""#,
+        problems: r#"configuration: not valid JSON at line 1, column 28: EOF while parsing an object
+  hint: the text ends too early: a bracket or a quote is left open"#,
+        schema_tells: None,
+    },
+    Broken {
+        name: "a comment",
+        json: r#"{"models": [] // none yet
+}"#,
+        problems: r#"configuration: not valid JSON at line 1, column 15: expected `,` or `}`
+  hint: look just before this place for a missing comma, quote or bracket; JSON has no comments"#,
+        schema_tells: None,
+    },
+    Broken {
+        name: "two documents",
+        json: r#"{"models": [{"name": "a"}]} {}"#,
+        problems: r#"configuration: not valid JSON at line 1, column 29: trailing characters
+  hint: the configuration is one JSON object, and nothing follows it"#,
+        schema_tells: None,
+    },
+    Broken {
+        name: "missing models",
+        json: "{}",
+        problems: r#"models: missing field
+  hint: add `models`: The models that clients may ask for, at least one."#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "no models",
+        json: r#"{"models": []}"#,
+        problems: r#"models: no model is configured
+  hint: add one; `{"name": "*"}` lets every name through to Envoy's routes"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "several at once in the order of the document",
+        json: r#"{"modles": 1, "max_body_bytes": "8 MiB", "other_paths": "allow", "models": [{"name": "gpt-4", "targets": [{"provider": "openai", "api": "opanei"}, {"api": "anthropic", "modle": 3}]}, {"route": 7}, 5, null], "aliases": {"match": "a", "model": "gpt-4"}, "headers_held": "yes"}"#,
+        problems: r#"modles: unknown field (known: `models`, `aliases`, `max_body_bytes`, `headers_held`, `other_paths`)
+  hint: did you mean `models`?
+max_body_bytes: expected a whole number, got a string
+  hint: write it without quotes
+other_paths: unknown value `allow` (known: `refuse`, `pass`)
+  hint: use one of the known ones
+models[0].targets[0].api: unknown API `opanei` (known: `openai`, `anthropic`)
+  hint: did you mean `openai`?
+models[0].targets[1].provider: missing field
+  hint: add `provider`: The provider's name, as in ai-provider's configuration.
+models[0].targets[1].modle: unknown field (known: `provider`, `api`, `model`)
+  hint: did you mean `model`?
+models[1].name: missing field
+  hint: add `name`: The name that clients ask for, or a prefix followed by `*`; `*` alone is every name. Exact names come first, then the longest prefix.
+models[1].route: expected a string, got a number
+  hint: put it in quotes
+models[2]: expected an object, got a number
+  hint: write an object: {…}
+models[3]: expected an object, got null
+  hint: leave it out instead of writing null
+aliases: expected a list, got an object
+  hint: put it in brackets: […]
+headers_held: expected a boolean, got a string
+  hint: write it without quotes"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "given twice",
+        json: r#"{"models": [{"name": "a", "name": "b"}], "max_body_bytes": 1, "max_body_bytes": 2}"#,
+        problems: r#"models[0].name: given twice
+  hint: keep one of the two: JSON readers would silently take the last
+max_body_bytes: given twice
+  hint: keep one of the two: JSON readers would silently take the last"#,
+        schema_tells: None,
+    },
+    Broken {
+        name: "names",
+        json: r#"{"models": [{"name": ""}, {"name": "a\nb"}, {"name": " a"}, {"name": "g*t"}, {"name": "**"}, {"name": "模型"}, {"name": "b", "route": "é"}, {"name": "c", "owned_by": "", "route": ""}]}"#,
+        problems: r#"models[0].name: is empty
+  hint: write a name, or leave it out where it is optional
+models[1].name: `a\nb` has a control character
+  hint: remove line breaks, tabs and the like
+models[2].name: ` a` has a space at its beginning or end
+  hint: write `a`
+models[3].name: `g*t` has a `*` that is not at its end
+  hint: only prefixes are matched, for example `gpt-4o*`
+models[4].name: `**` has a `*` that is not at its end
+  hint: only prefixes are matched, for example `gpt-4o*`
+models[5].name: `模型` cannot be sent as the routing header `x-ai-model`
+  hint: give this model a `route` of printable ASCII
+models[6].route: is no header value
+  hint: use printable ASCII, not empty, without spaces at the beginning or end
+models[7].owned_by: is empty
+  hint: write a name, or leave it out where it is optional
+models[7].route: is no header value
+  hint: use printable ASCII, not empty, without spaces at the beginning or end"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "names that only the filter can check",
+        json: r#"{"models": [{"name": "a\nb"}, {"name": " a"}, {"name": "模型"}]}"#,
+        problems: r#"models[0].name: `a\nb` has a control character
+  hint: remove line breaks, tabs and the like
+models[1].name: ` a` has a space at its beginning or end
+  hint: write `a`
+models[2].name: `模型` cannot be sent as the routing header `x-ai-model`
+  hint: give this model a `route` of printable ASCII"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "duplicate names",
+        json: r#"{"models": [{"name": "gpt-4"}, {"name": "gpt-*"}, {"name": "gpt-4"}], "aliases": [{"match": "fast", "model": "gpt-4"}, {"match": "fast", "model": "gpt-5"}, {"match": "gpt-4", "model": "gpt-4o"}, {"match": "gpt-*", "model": "gpt-4"}]}"#,
+        problems: r#"models[2].name: `gpt-4` is the model at `models[0].name` already
+  hint: remove one of the two model entries, or rename it
+aliases[1].match: `fast` is the alias at `aliases[0].match` already
+  hint: remove one of the two alias entries, or rename it
+aliases[2].match: `gpt-4` is the model at `models[0].name` already
+  hint: an alias may not hide a model: rename it, or remove the model
+aliases[3].match: `gpt-*` is the model at `models[1].name` already
+  hint: an alias may not hide a model: rename it, or remove the model"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "targets",
+        json: r#"{"models": [{"name": "a", "targets": [{"provider": "openai", "api": "openai"}, {"provider": "openai", "api": "anthropic", "model": "b"}, {"provider": "my provider", "api": "openai", "model": "gpt-*"}]}]}"#,
+        problems: r#"models[0].targets[1].provider: `openai` is a target of this model already
+  hint: name each provider once in a model; for a second model there, give ai-provider the provider under a second name
+models[0].targets[1].provider: `openai` speaks `anthropic` here and `openai` at `models[0].targets[0].provider`
+  hint: a provider speaks one API: correct one of the two, or use two names
+models[0].targets[2].provider: `my provider` is no name for a provider
+  hint: use 1 to 128 letters, digits and `.`, `_`, `:`, `/`, `-`
+models[0].targets[2].model: `gpt-*` is a pattern where one model's name belongs
+  hint: name one model, without `*`; a target without `model` is sent the name that was asked for"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "one provider with two APIs",
+        json: r#"{"models": [{"name": "a", "targets": [{"provider": "x", "api": "openai"}]}, {"name": "b", "targets": [{"provider": "x", "api": "anthropic"}]}]}"#,
+        problems: r#"models[1].targets[0].provider: `x` speaks `anthropic` here and `openai` at `models[0].targets[0].provider`
+  hint: a provider speaks one API: correct one of the two, or use two names"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "dangling aliases",
+        json: r#"{"models": [{"name": "gpt-4"}, {"name": "o3"}], "aliases": [{"match": "fast", "model": "gpt4"}, {"match": "best", "model": "claude-3-opus"}, {"match": "c", "model": "gpt-*"}]}"#,
+        problems: r#"aliases[0].model: unknown model `gpt4` (configured: `gpt-4`, `o3`)
+  hint: did you mean `gpt-4`?
+aliases[1].model: unknown model `claude-3-opus` (configured: `gpt-4`, `o3`)
+  hint: add it to `models`, or name one of them
+aliases[2].model: `gpt-*` is a pattern where one model's name belongs
+  hint: name one model, without `*`; a target without `model` is sent the name that was asked for"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "aliases of aliases",
+        json: r#"{"models": [{"name": "gpt-4"}], "aliases": [{"match": "a", "model": "b"}, {"match": "b", "model": "gpt-4"}, {"match": "c", "model": "c"}, {"match": "d-*", "model": "d-1"}]}"#,
+        problems: r#"aliases[0].model: `b` is itself an alias, and an alias is followed once
+  hint: name a model; `b` has to stand among the `models` itself
+aliases[2].model: `c` is itself an alias, and an alias is followed once
+  hint: name a model; `c` has to stand among the `models` itself
+aliases[3].model: `d-1` matches the alias `d-*`, and an alias is followed once
+  hint: name a model; `d-1` has to stand among the `models` itself"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "an alias is not called dangling while a model is unreadable",
+        json: r#"{"models": [{"name": 4}], "aliases": [{"match": "fast", "model": "gpt-4"}]}"#,
+        problems: r#"models[0].name: expected a string, got a number
+  hint: put it in quotes"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "body limits",
+        json: r#"{"models": [{"name": "a"}], "max_body_bytes": 0}"#,
+        problems: r#"max_body_bytes: 0 is not from 1 to 536870912 (512 MiB)
+  hint: leave it out for 8388608 (8 MiB), and keep it below Envoy's buffer limits"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "body limit above the most",
+        json: r#"{"models": [{"name": "a"}], "max_body_bytes": 536870913}"#,
+        problems: r#"max_body_bytes: 536870913 is not from 1 to 536870912 (512 MiB)
+  hint: leave it out for 8388608 (8 MiB), and keep it below Envoy's buffer limits"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "body limit with a fraction",
+        json: r#"{"models": [{"name": "a"}], "max_body_bytes": 1.5}"#,
+        problems: r#"max_body_bytes: expected a whole number, got 1.5
+  hint: write digits alone, without a sign or a fraction"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "negative body limit",
+        json: r#"{"models": [{"name": "a"}], "max_body_bytes": -1}"#,
+        problems: r#"max_body_bytes: expected a whole number, got -1
+  hint: write digits alone, without a sign or a fraction"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "routes without held headers",
+        json: r#"{"models": [{"name": "a"}, {"name": "b", "route": "a"}, {"name": "c"}], "headers_held": false}"#,
+        problems: r#"headers_held: routing on the model needs held headers, and the models have 2 routes: `a`, `c`
+  hint: set `allow_on_headers_stop_iteration: true` in Envoy's PluginConfig, or give all models the same `route`"#,
+        schema_tells: Some(false),
+    },
+];
+
+/// Of ai-provider.
+pub(crate) const PROVIDER: &[Broken] = &[
+    Broken {
+        name: "empty",
+        json: "",
+        problems: r#"configuration: empty
+  hint: give the filter its JSON in Envoy's `configuration`, as a google.protobuf.StringValue whose `value` is the text"#,
+        schema_tells: None,
+    },
+    Broken {
+        name: "nothing given",
+        json: "{}",
+        problems: r#"providers: missing field
+  hint: add `providers`: The providers by name; the name is what ai-gateway's targets and Envoy's metadata say.
+configuration: neither `provider` nor `select` is given
+  hint: add `"provider": "NAME"` where the filter stands in one provider's cluster, else `select` with the metadata that names it"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "the example of the guide, misspelt",
+        json: r#"{"provider": "openai", "providers": {"openai": {"api": "openai", "authority": "https://api.openai.com/v1", "auth": {"type": "api_key", "env": "OPENAI_API_KEY"}}, "anthropic": {"api": "anthropc", "authority": "api.anthropic.com", "auth": {"type": "api_key", "env": "ANTHROPIC_KEY"}, "default_max_token": 4096}}}"#,
+        problems: r#"providers.openai.authority: is no host or host:port
+  hint: leave out the scheme and the path: TLS is configured on Envoy's cluster, the path in `base_path`
+providers.anthropic.api: unknown API `anthropc` (known: `openai`, `anthropic`)
+  hint: did you mean `anthropic`?
+providers.anthropic.auth.env: the environment variable `ANTHROPIC_KEY` is missing or empty
+  hint: set it where Envoy starts, and list it in the filter's `vm_config.environment_variables.host_env_keys`
+providers.anthropic.default_max_token: unknown field (known: `api`, `authority`, `auth`, `base_path`, `model`, `model_name_override`, `default_max_tokens`, `anthropic_version`, `headers`, `pass_request_headers`, `pass_response_headers`, `retry_statuses`)
+  hint: did you mean `default_max_tokens`?"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "both provider and select",
+        json: r#"{"provider": "a", "select": {"host_metadata": ["ai", "provider"]}, "providers": {"a": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}}}}"#,
+        problems: r#"select: stands beside `provider`
+  hint: keep one: a provider is either fixed or read from metadata"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "unknown provider",
+        json: r#"{"provider": "opnai", "providers": {"openai": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}}, "my.own": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "base_path": "v1"}}}"#,
+        problems: r#"provider: unknown provider `opnai` (defined: `openai`, `my.own`)
+  hint: did you mean `openai`?
+providers["my.own"].base_path: `v1` does not begin with `/`
+  hint: write for example `/v1`"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "select of nothing",
+        json: r#"{"select": {}, "providers": {"a": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}}}}"#,
+        problems: r#"select: names not exactly one of `host_metadata`, `locality_metadata`, `cluster_metadata`
+  hint: write for example `{"host_metadata": ["ai", "provider"]}`"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "select of two",
+        json: r#"{"select": {"host_metadata": ["ai", "provider"], "cluster_metadata": ["ai", "provider"]}, "providers": {"a": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}}}}"#,
+        problems: r#"select: names not exactly one of `host_metadata`, `locality_metadata`, `cluster_metadata`
+  hint: write for example `{"host_metadata": ["ai", "provider"]}`"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "select too short",
+        json: r#"{"select": {"cluster_metadata": ["ai"]}, "providers": {"a": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}}}}"#,
+        problems: r#"select.cluster_metadata: is shorter than a namespace and one key
+  hint: write for example `["ai", "provider"]`"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "select with an empty key",
+        json: r#"{"select": {"cluster_metadata": ["ai", "", 0]}, "providers": {"a": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}}}}"#,
+        problems: r#"select.cluster_metadata[1]: is empty
+  hint: write a name, or leave it out where it is optional
+select.cluster_metadata[2]: expected a string, got a number
+  hint: put it in quotes"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "no providers",
+        json: r#"{"select": {"host_metadata": ["ai", "provider"]}, "providers": {}}"#,
+        problems: r#"providers: no provider is configured
+  hint: add one: `{"NAME": {"api": …, "authority": …, "auth": …}}`"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "provider names",
+        json: r#"{"select": {"host_metadata": ["ai", "provider"]}, "providers": {"a,b": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}}, "a": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}}, "a": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}}}}"#,
+        problems: r#"providers["a,b"]: `a,b` is no name for a provider
+  hint: use 1 to 128 letters, digits and `.`, `_`, `:`, `/`, `-`
+providers.a: given twice
+  hint: keep one of the two: JSON readers would silently take the last"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "required fields",
+        json: r#"{"provider": "a", "providers": {"a": {}}}"#,
+        problems: r#"providers.a.api: missing field
+  hint: add `api`: The API that it speaks, `openai` or `anthropic`.
+providers.a.authority: missing field
+  hint: add `authority`: Its host, with `:port` where that is part of its name; what `:authority` says.
+providers.a.auth: missing field
+  hint: add `auth`: How it knows us: `{"type": "api_key", "env": "…"}` or `{"type": "none"}`."#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "a key in the file",
+        json: r#"{"provider": "a", "providers": {"a": {"api": "openai", "authority": "a", "key": "sk-canary-0123456789abcdefghijklmnopqrstuvwxyz", "auth": {"type": "api_key", "key": "sk-canary-0123456789abcdefghijklmnopqrstuvwxyz"}}}}"#,
+        problems: r#"providers.a.key: unknown field (known: `api`, `authority`, `auth`, `base_path`, `model`, `model_name_override`, `default_max_tokens`, `anthropic_version`, `headers`, `pass_request_headers`, `pass_response_headers`, `retry_statuses`)
+  hint: keys come from the environment: name the variable in `env`, and keep the key itself out of this file
+providers.a.auth.env: missing field
+  hint: add `env`: the environment variable that holds the key, for example `OPENAI_API_KEY`
+providers.a.auth.key: unknown field (known: `type`, `env`)
+  hint: keys come from the environment: name the variable in `env`, and keep the key itself out of this file"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "a key as auth",
+        json: r#"{"provider": "a", "providers": {"a": {"api": "openai", "authority": "a", "auth": "sk-canary-0123456789abcdefghijklmnopqrstuvwxyz"}}}"#,
+        problems: r#"providers.a.auth: expected an object, got a string
+  hint: write an object: {…}"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "a key as env",
+        json: r#"{"provider": "a", "providers": {"a": {"api": "openai", "authority": "a", "auth": {"type": "api_key", "env": "sk-canary-0123456789abcdefghijklmnopqrstuvwxyz"}}}}"#,
+        problems: r#"providers.a.auth.env: is no name of an environment variable
+  hint: name the variable that holds the key, for example `OPENAI_API_KEY`; the key itself never stands in this file"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "a plain key as env",
+        json: r#"{"provider": "a", "providers": {"a": {"api": "openai", "authority": "a", "auth": {"type": "api_key", "env": "canary0123abc"}}}}"#,
+        problems: r#"providers.a.auth.env: the environment variable that is named here is missing or empty
+  hint: set it where Envoy starts, and list it in the filter's `vm_config.environment_variables.host_env_keys`"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "a key as type",
+        json: r#"{"provider": "a", "providers": {"a": {"api": "openai", "authority": "a", "auth": {"type": "sk-canary-0123456789abcdefghijklmnopqrstuvwxyz"}}}}"#,
+        problems: r#"providers.a.auth.type: unknown authentication (known: `api_key`, `none`)
+  hint: use one of the known ones"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "a key in the authority",
+        json: r#"{"provider": "a", "providers": {"a": {"api": "openai", "authority": "https://user:sk-canary-0123456789abcdefghijklmnopqrstuvwxyz@host", "auth": {"type": "none"}}}}"#,
+        problems: r#"providers.a.authority: is no host or host:port
+  hint: leave out the scheme and the path: TLS is configured on Envoy's cluster, the path in `base_path`"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "variables",
+        json: r#"{"select": {"host_metadata": ["ai", "provider"]}, "providers": {"a": {"api": "openai", "authority": "a", "auth": {"type": "api_key", "env": "MISSING"}}, "b": {"api": "openai", "authority": "a", "auth": {"type": "api_key", "env": "EMPTY"}}, "c": {"api": "openai", "authority": "a", "auth": {"type": "api_key", "env": "LINE_BREAK"}}}}"#,
+        problems: r#"providers.a.auth.env: the environment variable `MISSING` is missing or empty
+  hint: set it where Envoy starts, and list it in the filter's `vm_config.environment_variables.host_env_keys`
+providers.b.auth.env: the environment variable `EMPTY` is missing or empty
+  hint: set it where Envoy starts, and list it in the filter's `vm_config.environment_variables.host_env_keys`
+providers.c.auth.env: the environment variable `LINE_BREAK` holds no key: it has a space, a line break or a character outside ASCII
+  hint: a line break often comes from a file: write it with `printf %s` instead of `echo`"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "auth",
+        json: r#"{"select": {"host_metadata": ["ai", "provider"]}, "providers": {"a": {"api": "openai", "authority": "a", "auth": {"type": "none", "env": "KEY"}}, "b": {"api": "openai", "authority": "a", "auth": {"type": "api_key"}}, "c": {"api": "openai", "authority": "a", "auth": {"type": "apikey"}}}}"#,
+        problems: r#"providers.a.auth.env: `env` has no effect where `type` is `none`
+  hint: set `type` to `api_key`, or remove it
+providers.b.auth.env: missing field
+  hint: add `env`: the environment variable that holds the key, for example `OPENAI_API_KEY`
+providers.c.auth.type: unknown authentication `apikey` (known: `api_key`, `none`)
+  hint: did you mean `api_key`?"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "authorities",
+        json: r#"{"select": {"host_metadata": ["ai", "provider"]}, "providers": {"p0": {"api": "openai", "authority": "", "auth": {"type": "none"}}, "p1": {"api": "openai", "authority": "a b", "auth": {"type": "none"}}, "p2": {"api": "openai", "authority": "a/v1", "auth": {"type": "none"}}, "p3": {"api": "openai", "authority": "u@a", "auth": {"type": "none"}}, "p4": {"api": "openai", "authority": "a:0", "auth": {"type": "none"}}, "p5": {"api": "openai", "authority": "a:65536", "auth": {"type": "none"}}, "p6": {"api": "openai", "authority": "a:", "auth": {"type": "none"}}, "p7": {"api": "openai", "authority": "1.2.3", "auth": {"type": "none"}}, "p8": {"api": "openai", "authority": "[::1", "auth": {"type": "none"}}, "p9": {"api": "openai", "authority": "::1", "auth": {"type": "none"}}, "p10": {"api": "openai", "authority": "-a", "auth": {"type": "none"}}, "p11": {"api": "openai", "authority": "a..b", "auth": {"type": "none"}}}}"#,
+        problems: r#"providers.p0.authority: is no host or host:port
+  hint: write for example `api.openai.com`, `llm.internal:8443` or `[2001:db8::1]:443`
+providers.p1.authority: is no host or host:port
+  hint: write for example `api.openai.com`, `llm.internal:8443` or `[2001:db8::1]:443`
+providers.p2.authority: is no host or host:port
+  hint: the path goes into `base_path`
+providers.p3.authority: is no host or host:port
+  hint: leave out user and password; a key comes from the environment through `auth`
+providers.p4.authority: is no host or host:port
+  hint: the port is a number from 1 to 65535; an IPv6 address stands in brackets
+providers.p5.authority: is no host or host:port
+  hint: the port is a number from 1 to 65535; an IPv6 address stands in brackets
+providers.p6.authority: is no host or host:port
+  hint: the port is a number from 1 to 65535; an IPv6 address stands in brackets
+providers.p7.authority: is no host or host:port
+  hint: write for example `api.openai.com`, `llm.internal:8443` or `[2001:db8::1]:443`
+providers.p8.authority: is no host or host:port
+  hint: write for example `api.openai.com`, `llm.internal:8443` or `[2001:db8::1]:443`
+providers.p9.authority: is no host or host:port
+  hint: write for example `api.openai.com`, `llm.internal:8443` or `[2001:db8::1]:443`
+providers.p10.authority: is no host or host:port
+  hint: write for example `api.openai.com`, `llm.internal:8443` or `[2001:db8::1]:443`
+providers.p11.authority: is no host or host:port
+  hint: write for example `api.openai.com`, `llm.internal:8443` or `[2001:db8::1]:443`"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "base paths",
+        json: r#"{"select": {"host_metadata": ["ai", "provider"]}, "providers": {"p0": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "base_path": "/"}, "p1": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "base_path": "v1"}, "p2": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "base_path": "/v1/"}, "p3": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "base_path": "/v1?x=1"}, "p4": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "base_path": "https://a/v1"}, "p5": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "base_path": "/a//b"}, "p6": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "base_path": "/a/../b"}}}"#,
+        problems: r#"providers.p0.base_path: `/` is a path by itself
+  hint: write an empty string for no path
+providers.p1.base_path: `v1` does not begin with `/`
+  hint: write for example `/v1`
+providers.p2.base_path: `/v1/` ends with `/`
+  hint: the endpoint that follows begins with one: remove it
+providers.p3.base_path: `/v1?x=1` has a character that no path has
+  hint: percent-encode it; a query or fragment does not belong here
+providers.p4.base_path: `https://a/v1` is a URL
+  hint: the host goes into `authority`; write the path alone
+providers.p5.base_path: `/a//b` has an empty, `.` or `..` segment
+  hint: write the path that is meant
+providers.p6.base_path: `/a/../b` has an empty, `.` or `..` segment
+  hint: write the path that is meant"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "fields of another API",
+        json: r#"{"provider": "a", "providers": {"a": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "default_max_tokens": 1, "anthropic_version": "2023-06-01"}}}"#,
+        problems: r#"providers.a.default_max_tokens: `default_max_tokens` has no effect on an API of type `openai`
+  hint: remove it, or set `api` to `anthropic` if the provider speaks that
+providers.a.anthropic_version: `anthropic_version` has no effect on an API of type `openai`
+  hint: remove it, or set `api` to `anthropic` if the provider speaks that"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "numbers",
+        json: r#"{"provider": "a", "providers": {"a": {"api": "anthropic", "authority": "api.openai.com", "auth": {"type": "none"}, "default_max_tokens": 0, "anthropic_version": "2024-01-01", "retry_statuses": [200, 429, 429, 600, -1]}}}"#,
+        problems: r#"providers.a.default_max_tokens: 0 is not from 1 to 4294967295
+  hint: leave it out for 4096
+providers.a.anthropic_version: unknown version `2024-01-01` (known: `2023-06-01`, `2026-10-21`)
+  hint: did you mean `2023-06-01`?
+providers.a.retry_statuses[0]: 200 is no status of an error
+  hint: list statuses from 400 to 599; leave the field out for 408, 429 and every 5xx
+providers.a.retry_statuses[2]: 429 is listed twice
+  hint: remove one of the two
+providers.a.retry_statuses[3]: 600 is no status of an error
+  hint: list statuses from 400 to 599; leave the field out for 408, 429 and every 5xx
+providers.a.retry_statuses[4]: expected a whole number, got -1
+  hint: write digits alone, without a sign or a fraction"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "headers",
+        json: r#"{"provider": "a", "providers": {"a": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "headers": {"Authorization": "Bearer sk-canary-0123456789abcdefghijklmnopqrstuvwxyz", "x-AI-model": "a", "Host": "b", "te": "c", ":path": "d", "a b": "e", "X-Two": "f", "x-two": "g", "x-line": "h\r\ni", "anthropic-version": "j", "x-number": 1}}}}"#,
+        problems: r#"providers.a.headers.Authorization: `authorization` is a credential
+  hint: a key comes from the environment through `auth`, or from Envoy's `credential_injector`
+providers.a.headers.x-AI-model: `x-ai-model` is internal
+  hint: headers that begin with `x-ai-` are set by the filters and by Envoy alone
+providers.a.headers.Host: `host` describes the message
+  hint: remove it: the filter writes it for the body that it sends
+providers.a.headers.te: `te` is of one connection
+  hint: remove it: Envoy sets such headers on each side itself
+providers.a.headers[":path"]: `:path` is a pseudo-header
+  hint: `authority` and `base_path` are fields of the provider
+providers.a.headers["a b"]: `a b` is no header name
+  hint: use letters, digits and `-`
+providers.a.headers.x-two: `x-two` is set already
+  hint: header names have no case: keep one
+providers.a.headers.x-line: is no header value
+  hint: use printable ASCII, not empty, without spaces at the beginning or end
+providers.a.headers.anthropic-version: `anthropic-version` has a field of its own
+  hint: use the provider's `anthropic_version`
+providers.a.headers.x-number: expected a string, got a number
+  hint: put it in quotes"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "headers passed on",
+        json: r#"{"provider": "a", "providers": {"a": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "headers": {"x-set": "a"}, "pass_request_headers": ["Cookie", "X-Api-Key", "x-envoy-max-retries", "X-Set", "connection", 5], "pass_response_headers": ["set-cookie", "alt-svc", "content-length", "x-ai-provider", ""]}}}"#,
+        problems: r#"providers.a.pass_request_headers[0]: `cookie` is a credential of the client
+  hint: a client's credentials never leave for a provider; the provider's own come through `auth`
+providers.a.pass_request_headers[1]: `x-api-key` is a credential of the client
+  hint: a client's credentials never leave for a provider; the provider's own come through `auth`
+providers.a.pass_request_headers[2]: `x-envoy-max-retries` is internal
+  hint: headers that begin with `x-envoy-` are set by the filters and by Envoy alone
+providers.a.pass_request_headers[3]: `X-Set` is set by `headers` already
+  hint: either set it or pass the client's on: remove one of the two
+providers.a.pass_request_headers[4]: `connection` is of one connection
+  hint: remove it: Envoy sets such headers on each side itself
+providers.a.pass_request_headers[5]: expected a string, got a number
+  hint: put it in quotes
+providers.a.pass_response_headers[0]: `set-cookie` is between the provider and the gateway
+  hint: remove it: to a client it would speak of the gateway's own host
+providers.a.pass_response_headers[1]: `alt-svc` is between the provider and the gateway
+  hint: remove it: to a client it would speak of the gateway's own host
+providers.a.pass_response_headers[2]: `content-length` describes the message
+  hint: remove it: the filter writes it for the body that it sends
+providers.a.pass_response_headers[3]: `x-ai-provider` is internal
+  hint: headers that begin with `x-ai-` are set by the filters and by Envoy alone
+providers.a.pass_response_headers[4]: `` is no header name
+  hint: use letters, digits and `-`"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "headers passed on, as far as only the filter can tell",
+        json: r#"{"provider": "a", "providers": {"a": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "pass_request_headers": ["Cookie"], "pass_response_headers": ["set-cookie"]}}}"#,
+        problems: r#"providers.a.pass_request_headers[0]: `cookie` is a credential of the client
+  hint: a client's credentials never leave for a provider; the provider's own come through `auth`
+providers.a.pass_response_headers[0]: `set-cookie` is between the provider and the gateway
+  hint: remove it: to a client it would speak of the gateway's own host"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "model names",
+        json: r#"{"provider": "a", "providers": {"a": {"api": "openai", "authority": "api.openai.com", "auth": {"type": "none"}, "model": "", "model_name_override": "gpt-*"}}}"#,
+        problems: r#"providers.a.model: is empty
+  hint: write a name, or leave it out where it is optional
+providers.a.model_name_override: `gpt-*` is a pattern where one model's name belongs
+  hint: name one model, without `*`; a target without `model` is sent the name that was asked for"#,
+        schema_tells: Some(true),
+    },
+];

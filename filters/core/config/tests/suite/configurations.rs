@@ -1,0 +1,47 @@
+//! Configurations that are accepted, by the filter and by the schema.
+
+/// ai-gateway with everything said.
+pub(crate) const GATEWAY: &str = r#"{
+  "models": [
+    {"name": "gpt-4", "targets": [
+      {"provider": "openai", "api": "openai", "model": "gpt-4"},
+      {"provider": "anthropic", "api": "anthropic", "model": "claude-3-opus"}
+    ]},
+    {"name": "gpt-4o*", "route": "openai-any", "owned_by": "openai", "targets": [{"provider": "openai", "api": "openai"}]},
+    {"name": "模型", "route": "model"}
+  ],
+  "aliases": [{"match": "fast", "model": "gpt-4"}, {"match": "claude-*", "model": "gpt-4"}, {"match": "mini", "model": "gpt-4o-mini"}],
+  "max_body_bytes": 1048576.0,
+  "headers_held": true,
+  "other_paths": "pass"
+}"#;
+
+/// Further configurations of ai-gateway.
+pub(crate) const GATEWAYS: &[&str] = &[
+    GATEWAY,
+    r#"{"models": [{"name": "*"}]}"#,
+    r#"{"models": [{"name": "a"}, {"name": "b", "route": "a"}], "headers_held": false, "aliases": [], "max_body_bytes": 536870912}"#,
+];
+
+/// ai-provider of the two providers, with everything said.
+pub(crate) const PROVIDER: &str = r#"{
+  "provider": "openai",
+  "providers": {
+    "openai": {"api": "openai", "authority": "api.openai.com", "base_path": "/v1", "model": "gpt-4",
+               "auth": {"type": "api_key", "env": "OPENAI_API_KEY"}},
+    "anthropic": {"api": "anthropic", "authority": "api.anthropic.com", "base_path": "", "model": "claude-3-opus",
+                  "model_name_override": "gpt-4", "auth": {"type": "api_key", "env": "ANTHROPIC_API_KEY"},
+                  "default_max_tokens": 1024, "anthropic_version": "2026-10-21", "headers": {"Anthropic-Beta": "a, b"},
+                  "pass_request_headers": ["X-Trace"], "pass_response_headers": ["Request-Id"],
+                  "retry_statuses": [408, 429, 529]}
+  },
+  "max_body_bytes": 1
+}"#;
+
+/// Further configurations of ai-provider.
+pub(crate) const PROVIDERS: &[&str] = &[
+    PROVIDER,
+    r#"{"select": {"host_metadata": ["ai", "provider"]}, "providers": {"a": {"api": "anthropic", "authority": "[::1]:8443", "auth": {"type": "none"}}}}"#,
+    r#"{"select": {"locality_metadata": ["envoy-gateway", "resources", "0", "name"]}, "providers": {"ns/a": {"api": "openai", "authority": "llm_1.internal:80", "auth": {"type": "none"}, "retry_statuses": []}}}"#,
+    r#"{"select": {"cluster_metadata": ["ai", "provider"]}, "providers": {"a": {"api": "openai", "authority": "10.0.0.1", "base_path": "/openai/v1", "auth": {"type": "none"}}}}"#,
+];

@@ -1,0 +1,179 @@
+//! What accepted configurations mean: values, defaults, and which model a name stands for.
+
+use crate::configurations::{GATEWAY, GATEWAYS, PROVIDER, PROVIDERS};
+use config::{
+    Auth, GatewayConfig, HeadersHeld, OtherPaths, Provider, ProviderConfig, RetryStatuses, Selection,
+};
+use llm_api::Dialect;
+
+fn gateway(json: &str) -> GatewayConfig {
+    GatewayConfig::parse(json.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn provider(json: &str) -> ProviderConfig {
+    ProviderConfig::parse(json.as_bytes(), &crate::environment::variable)
+        .unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn every_example_is_accepted() {
+    GATEWAYS.iter().for_each(|json| drop(gateway(json)));
+    PROVIDERS.iter().for_each(|json| drop(provider(json)));
+}
+
+#[test]
+fn a_gateway_means_what_it_says() {
+    let config = gateway(GATEWAY);
+    assert_eq!(config.max_body_bytes, 1 << 20);
+    assert_eq!(config.headers_held, HeadersHeld::Yes);
+    assert_eq!(config.other_paths, OtherPaths::Pass);
+    let routes: Vec<_> =
+        config.models.routes().iter().map(|model| (&*model.name, &*model.route, &*model.owned_by)).collect();
+    assert_eq!(
+        routes,
+        [("gpt-4", "gpt-4", "system"), ("gpt-4o*", "openai-any", "openai"), ("模型", "model", "system")]
+    );
+    let targets = &config.models.routes()[0].targets;
+    let targets: Vec<_> =
+        targets.iter().map(|target| (&*target.provider, target.api, target.model.as_deref())).collect();
+    assert_eq!(
+        targets,
+        [
+            ("openai", Dialect::OpenAi, Some("gpt-4")),
+            ("anthropic", Dialect::Anthropic, Some("claude-3-opus"))
+        ]
+    );
+    let listed: Vec<_> = config.models.listed().collect();
+    assert_eq!(listed, [("gpt-4", "system"), ("模型", "system"), ("fast", "system"), ("mini", "openai")]);
+}
+
+#[test]
+fn what_a_gateway_does_not_say_has_a_default() {
+    let config = gateway(r#"{"models": [{"name": "a"}]}"#);
+    assert_eq!(config.max_body_bytes, 8 << 20);
+    assert_eq!(config.headers_held, HeadersHeld::Yes);
+    assert_eq!(config.other_paths, OtherPaths::Refuse);
+    let model = &config.models.routes()[0];
+    assert_eq!((&*model.route, &*model.owned_by, model.targets.len()), ("a", "system", 0));
+}
+
+#[test]
+fn an_exact_name_comes_before_a_prefix_and_a_long_prefix_before_a_short_one() {
+    let config = gateway(
+        r#"{"models": [{"name": "*"}, {"name": "gpt-*"}, {"name": "gpt-4"}, {"name": "gpt-4o*"}, {"name": "z"}],
+            "aliases": [{"match": "gpt-4o", "model": "z"}, {"match": "gpt-4o-m*", "model": "gpt-4"}, {"match": "any", "model": "llama"},
+                        {"match": "claude-*", "model": "gpt-3.5"}]}"#,
+    );
+    for (asked, name, model) in [
+        ("gpt-4", "gpt-4", "gpt-4"),
+        ("gpt-4-turbo", "gpt-*", "gpt-4-turbo"),
+        ("gpt-4o", "z", "z"),
+        ("gpt-4o-2024", "gpt-4o*", "gpt-4o-2024"),
+        ("gpt-4o-mini", "gpt-4", "gpt-4"),
+        ("any", "*", "llama"),
+        ("claude-3", "gpt-*", "gpt-3.5"),
+        ("claude-", "gpt-*", "gpt-3.5"),
+        ("claude", "*", "claude"),
+        ("", "*", ""),
+        ("*", "*", "*"),
+    ] {
+        let resolved = config.models.resolve(asked).expect(asked);
+        assert_eq!((&*resolved.route.name, resolved.model), (name, model), "{asked}");
+    }
+}
+
+#[test]
+fn a_name_that_nothing_matches_stands_for_nothing() {
+    let models = gateway(GATEWAY).models;
+    for asked in ["gpt-5", "", "GPT-4", "gpt-4 ", "fast2", "claude"] {
+        assert_eq!(models.resolve(asked), None, "{asked}");
+    }
+}
+
+#[test]
+fn a_provider_means_what_it_says() {
+    let config = provider(PROVIDER);
+    assert_eq!(config.selection, Selection::Fixed("openai".to_owned()));
+    assert_eq!(config.max_body_bytes, 1);
+    let names: Vec<_> = config.providers.iter().map(|provider| &*provider.name).collect();
+    assert_eq!(names, ["openai", "anthropic"]);
+
+    let anthropic = config.provider("anthropic").expect("defined");
+    assert_eq!(anthropic.api, Dialect::Anthropic);
+    assert_eq!((&*anthropic.authority, &*anthropic.base_path), ("api.anthropic.com", ""));
+    assert_eq!(anthropic.model.as_deref(), Some("claude-3-opus"));
+    assert_eq!(anthropic.model_name_override.as_deref(), Some("gpt-4"));
+    assert_eq!((anthropic.default_max_tokens, &*anthropic.anthropic_version), (1024, "2026-10-21"));
+    assert_eq!(anthropic.headers, [("anthropic-beta".to_owned(), "a, b".to_owned())]);
+    assert_eq!(anthropic.pass_request_headers, ["x-trace"]);
+    assert_eq!(anthropic.pass_response_headers, ["request-id"]);
+    assert_eq!(anthropic.retry_statuses, RetryStatuses::Listed(vec![408, 429, 529]));
+    assert!(matches!(&anthropic.auth, Auth::ApiKey(key) if key.reveal() == crate::environment::CANARY));
+    assert!(!format!("{config:?} {config:#?}").contains("canary"));
+    let Auth::ApiKey(key) = &anthropic.auth else { panic!("a key") };
+    assert_eq!(format!("{key} {key:?}"), "[redacted] [redacted]");
+}
+
+#[test]
+fn what_a_provider_does_not_say_has_a_default() {
+    let of = |api: &str| -> Provider {
+        let json = format!(
+            r#"{{"provider": "a", "providers": {{"a": {{"api": "{api}", "authority": "h", "auth": {{"type": "none"}}}}}}}}"#
+        );
+        let config = provider(&json);
+        assert_eq!(config.max_body_bytes, 8 << 20);
+        config.providers.into_iter().next().expect("one")
+    };
+    for (api, base_path) in [("openai", "/v1"), ("anthropic", "")] {
+        let provider = of(api);
+        assert_eq!(provider.base_path, base_path);
+        assert_eq!((provider.model, provider.model_name_override), (None, None));
+        assert_eq!((provider.default_max_tokens, &*provider.anthropic_version), (4096, "2023-06-01"));
+        assert!(provider.headers.is_empty() && provider.pass_request_headers.is_empty());
+        assert!(provider.pass_response_headers.is_empty());
+        assert_eq!(provider.retry_statuses, RetryStatuses::Usual);
+        assert!(matches!(provider.auth, Auth::None));
+    }
+}
+
+#[test]
+fn a_selection_is_the_attribute_path_of_its_metadata() {
+    for (json, expected) in PROVIDERS.iter().skip(1).zip([
+        "xds upstream_host_metadata filter_metadata ai provider",
+        "xds upstream_host_locality_metadata filter_metadata envoy-gateway resources 0 name",
+        "xds cluster_metadata filter_metadata ai provider",
+    ]) {
+        let expected = expected.split(' ').map(str::to_owned).collect();
+        assert_eq!(provider(json).selection, Selection::Attribute(expected));
+    }
+}
+
+#[test]
+fn retried_statuses_are_the_usual_ones_or_those_listed() {
+    let listed = RetryStatuses::Listed(vec![409]);
+    for (status, usual, of_list) in [
+        (200, false, false),
+        (401, false, false),
+        (408, true, false),
+        (409, false, true),
+        (429, true, false),
+        (500, true, false),
+        (529, true, false),
+        (599, true, false),
+        (600, false, false),
+    ] {
+        assert_eq!(RetryStatuses::default().contains(status), usual, "{status}");
+        assert_eq!(listed.contains(status), of_list, "{status}");
+    }
+    assert!(!RetryStatuses::Listed(Vec::new()).contains(500));
+}
+
+#[test]
+fn every_dialect_can_be_configured() {
+    for dialect in Dialect::ALL {
+        let config = gateway(&format!(
+            r#"{{"models": [{{"name": "a", "targets": [{{"provider": "p", "api": "{dialect}"}}]}}]}}"#
+        ));
+        assert_eq!(config.models.routes()[0].targets[0].api, dialect);
+    }
+}
