@@ -77,9 +77,11 @@ impl ErrorKind {
     /// `error.type` in OpenAI's error body.
     pub const fn openai_type(self) -> &'static str {
         match self {
-            Self::InvalidRequest | Self::NotFound | Self::MethodNotAllowed | Self::Conflict | Self::RequestTooLarge => {
-                "invalid_request_error"
-            }
+            Self::InvalidRequest
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::Conflict
+            | Self::RequestTooLarge => "invalid_request_error",
             Self::Authentication => "authentication_error",
             Self::Billing => "insufficient_quota",
             Self::Permission => "permission_error",

@@ -1,0 +1,110 @@
+//! A provider's stream into a client's, event by event: one state machine for each direction.
+//!
+//! What both have in common: an event is parsed with borrowed types and written straight into the caller's buffer; nothing is held back
+//! except the end of the answer, which waits for the provider's terminal event, because only that proves that there is nothing to come.
+//! The output is the same however the input is chunked, and bounded by a constant factor of it.
+//!
+//! What is absent: no time and no randomness ([`StreamOptions`] carries both), no status and no headers, and no second attempt. An error
+//! before any content is a reason for one, but that is for the caller to see before it starts a translator.
+
+mod anthropic_event;
+mod anthropic_to_openai;
+mod anthropic_writer;
+mod error;
+mod openai_event;
+mod openai_to_anthropic;
+mod openai_writer;
+mod tool_blocks;
+mod tool_calls;
+mod wire;
+
+use llm_api::{Dialect, Usage};
+
+use crate::End;
+
+pub use anthropic_to_openai::AnthropicToOpenAi;
+pub use openai_to_anthropic::OpenAiToAnthropic;
+
+/// The bytes that one event of a provider's stream may occupy. More than any real one, whose largest is a tool's whole input.
+const MAX_EVENT_BYTES: usize = 1 << 20;
+
+/// What a client's stream says that the provider's does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamOptions {
+    /// The model's name as the client sees it.
+    pub model: String,
+    /// When the answer was created, in seconds since the Unix epoch. OpenAI's chunks say it.
+    pub created: u64,
+    /// Whether the client asked for usage. Anthropic's dialect always carries it.
+    pub include_usage: bool,
+    /// What ids are made from where the provider gives none. Different for each request.
+    pub id_seed: u64,
+}
+
+/// What a translator could not carry over. Nothing of it is an error to the client; all of it is worth a line in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Events whose data is not what the dialect says, passed over so that the rest of the answer survives.
+    pub malformed: u32,
+    /// Pieces of content that the client's dialect has no place for, such as a citation.
+    pub inexpressible: u32,
+}
+
+/// The provider's stream in, the client's stream out.
+#[derive(Debug)]
+pub enum StreamTranslator {
+    /// An Anthropic provider for an OpenAI client.
+    AnthropicToOpenAi(Box<AnthropicToOpenAi>),
+    /// An OpenAI provider for an Anthropic client.
+    OpenAiToAnthropic(Box<OpenAiToAnthropic>),
+}
+
+impl StreamTranslator {
+    /// A translator for one answer; none where both speak the same dialect.
+    pub fn new(provider: Dialect, client: Dialect, options: StreamOptions) -> Option<Self> {
+        match (provider, client) {
+            (Dialect::Anthropic, Dialect::OpenAi) => {
+                Some(Self::AnthropicToOpenAi(Box::new(AnthropicToOpenAi::new(options))))
+            }
+            (Dialect::OpenAi, Dialect::Anthropic) => {
+                Some(Self::OpenAiToAnthropic(Box::new(OpenAiToAnthropic::new(options))))
+            }
+            (Dialect::OpenAi, Dialect::OpenAi) | (Dialect::Anthropic, Dialect::Anthropic) => None,
+        }
+    }
+
+    /// Takes the next bytes of the provider's stream and appends what they become to `out`. After the end, it appends nothing.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Self::AnthropicToOpenAi(translator) => translator.push(chunk, out),
+            Self::OpenAiToAnthropic(translator) => translator.push(chunk, out),
+        }
+    }
+
+    /// The provider ended its stream cleanly. Without its terminal event the client is told so by an in-band error, and gets neither a
+    /// finish reason nor `[DONE]` or `message_stop`.
+    ///
+    /// Not for a stream that was reset or timed out: that one ends as uncleanly for the client, with no call at all.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> End {
+        match self {
+            Self::AnthropicToOpenAi(translator) => translator.finish(out),
+            Self::OpenAiToAnthropic(translator) => translator.finish(out),
+        }
+    }
+
+    /// What the provider has reported so far; it changes with every event that reports more.
+    pub const fn usage(&self) -> Option<&Usage> {
+        match self {
+            Self::AnthropicToOpenAi(translator) => translator.usage(),
+            Self::OpenAiToAnthropic(translator) => translator.usage(),
+        }
+    }
+
+    /// What could not be carried over so far.
+    pub const fn skipped(&self) -> Skipped {
+        match self {
+            Self::AnthropicToOpenAi(translator) => translator.skipped(),
+            Self::OpenAiToAnthropic(translator) => translator.skipped(),
+        }
+    }
+}

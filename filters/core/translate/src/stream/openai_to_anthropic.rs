@@ -1,0 +1,271 @@
+//! An OpenAI provider's stream for an Anthropic client.
+
+use std::mem;
+
+use llm_api::anthropic::{StopReason, Usage as AnthropicUsage};
+use llm_api::openai::{FinishReason, Usage as OpenAiUsage};
+use llm_api::{ApiError, Text, Usage};
+
+use super::anthropic_writer::{self, MessageWriter};
+use super::openai_event::{Choice, Event, ToolFragment};
+use super::tool_calls::{self, ToolCalls};
+use super::wire::{JsonString, answer_id};
+use super::{MAX_EVENT_BYTES, Skipped, StreamOptions, error};
+use crate::End;
+
+/// OpenAI's chunks in, Anthropic's events out.
+///
+/// ```text
+///                  a chunk with              a finish_reason
+///                  a choice                                            [DONE]
+///  AwaitingStart ─────────────▶ Answering ────────────────▶ AwaitingDone ──────────▶ Ended(Complete)
+///        │                          │  └────────────────────────────────────────────▶   ▲
+///        │                          │          [DONE] without a reason: `end_turn`, or `tool_use`
+///        └────────────┬─────────────┴──────────────────────────┐
+///                     ▼  `error`, an event that is too large, the bytes end
+///               Ended(Broken)
+/// ```
+///
+/// The finish reason waits in `AwaitingDone` for what OpenAI sends after it: the chunk with the usage, which Anthropic's `message_delta`
+/// carries together with the reason, and `[DONE]`, which proves that the answer is whole. The open block waits too, so content that a
+/// server sends late is still passed on.
+#[derive(Debug)]
+pub struct OpenAiToAnthropic {
+    events: sse::Decoder,
+    machine: Machine,
+}
+
+#[derive(Debug)]
+struct Machine {
+    options: StreamOptions,
+    state: State,
+    usage: Option<Usage>,
+    skipped: Skipped,
+}
+
+#[derive(Debug)]
+enum State {
+    AwaitingStart,
+    Answering(Answer),
+    AwaitingDone { answer: Answer, finish: Finish },
+    Ended(End),
+}
+
+/// An answer that has begun: the client has `message_start`.
+#[derive(Debug)]
+struct Answer {
+    message: MessageWriter,
+    calls: ToolCalls,
+    refusal: Refusal,
+}
+
+/// Whether the model's words were a refusal, which OpenAI says beside the finish reason and Anthropic in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Unseen,
+    Seen,
+}
+
+/// Why the answer ended.
+#[derive(Debug)]
+struct Finish {
+    reason: FinishReason,
+    /// The provider's own word, where it is one that is not known.
+    native: Option<String>,
+}
+
+impl OpenAiToAnthropic {
+    pub(super) fn new(options: StreamOptions) -> Self {
+        let machine =
+            Machine { options, state: State::AwaitingStart, usage: None, skipped: Skipped::default() };
+        Self { events: sse::Decoder::new(MAX_EVENT_BYTES), machine }
+    }
+
+    pub(super) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        let Self { events, machine } = self;
+        if machine.end().is_some() {
+            return;
+        }
+        if let Err(sse::EventTooLarge { limit }) = events.push(chunk, &mut |event| machine.take(event, out)) {
+            machine.fail(&error::too_large(limit), out);
+        }
+    }
+
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> End {
+        let Self { events, machine } = self;
+        events.finish(&mut |event| machine.take(event, out));
+        machine.fail(&error::interrupted(), out);
+        machine.end().unwrap_or(End::Broken)
+    }
+
+    pub(super) const fn usage(&self) -> Option<&Usage> {
+        self.machine.usage.as_ref()
+    }
+
+    pub(super) const fn skipped(&self) -> Skipped {
+        self.machine.skipped
+    }
+}
+
+impl Machine {
+    fn take(&mut self, event: sse::Event<'_>, out: &mut Vec<u8>) {
+        if self.end().is_some() {
+            return;
+        }
+        match Event::parse(event) {
+            Some(event) => {
+                let state = mem::replace(&mut self.state, State::Ended(End::Broken));
+                self.state = self.step(state, event, out);
+            }
+            None => self.skipped.malformed = self.skipped.malformed.saturating_add(1),
+        }
+    }
+
+    /// What one event makes of a state.
+    fn step(&mut self, state: State, event: Event<'_>, out: &mut Vec<u8>) -> State {
+        match (state, event) {
+            (State::Ended(end), _) => State::Ended(end),
+            (_, Event::Error(error)) => broken(&error, out),
+            (state, Event::Usage(usage)) => {
+                self.report(usage);
+                state
+            }
+            (State::AwaitingStart, Event::Done) => broken(&error::empty(), out),
+            (State::AwaitingStart, Event::Chunk { id, usage, choice, others }) => {
+                self.note(usage, others);
+                let answer = self.begin(id.as_deref(), out);
+                self.advance(answer, None, choice, out)
+            }
+            (State::Answering(answer), Event::Chunk { usage, choice, others, .. }) => {
+                self.note(usage, others);
+                self.advance(answer, None, choice, out)
+            }
+            (State::AwaitingDone { answer, finish }, Event::Chunk { usage, choice, others, .. }) => {
+                self.note(usage, others);
+                self.advance(answer, Some(finish), choice, out)
+            }
+            // The terminal event proves the end, if not its reason: that one came in an event that could not be read, or never did.
+            (State::Answering(answer), Event::Done) => {
+                let reason =
+                    if answer.calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
+                self.complete(answer, Finish { reason, native: None }, out)
+            }
+            (State::AwaitingDone { answer, finish }, Event::Done) => self.complete(answer, finish, out),
+        }
+    }
+
+    /// The client's first event: the id, and what is known of the usage, which is seldom anything.
+    fn begin(&self, id: Option<&str>, out: &mut Vec<u8>) -> Answer {
+        let id = answer_id(id, "chatcmpl-", "msg_", self.options.id_seed);
+        let message = MessageWriter::start(out, &id, &self.options.model, self.usage_for_client());
+        Answer { message, calls: ToolCalls::new(self.options.id_seed), refusal: Refusal::Unseen }
+    }
+
+    /// What one chunk adds to the answer. The latest reason counts; some servers send an empty one until they have one.
+    fn advance(
+        &self,
+        mut answer: Answer,
+        finish: Option<Finish>,
+        choice: Choice<'_>,
+        out: &mut Vec<u8>,
+    ) -> State {
+        let Choice { delta, finish_reason: reason } = choice;
+        if let Err(error) = answer.take(delta, out) {
+            return broken(&error, out);
+        }
+        let reason = reason.as_deref().filter(|reason| !reason.is_empty());
+        match reason.map(Finish::of).or(finish) {
+            Some(finish) => State::AwaitingDone { answer, finish },
+            None => State::Answering(answer),
+        }
+    }
+
+    /// The end of a whole answer.
+    fn complete(&self, answer: Answer, finish: Finish, out: &mut Vec<u8>) -> State {
+        let Answer { mut message, mut calls, refusal } = answer;
+        if let Err(error) = calls.flush(&mut message, out) {
+            return broken(&error, out);
+        }
+        let reason = match (finish.reason, refusal) {
+            (FinishReason::Stop, Refusal::Seen) => StopReason::Refusal,
+            (reason, Refusal::Seen | Refusal::Unseen) => reason.stop_reason(),
+        };
+        message.end(out, reason, finish.native.as_deref(), self.usage_for_client());
+        State::Ended(End::Complete)
+    }
+
+    /// What can end a stream besides its own events. After the end it says nothing more.
+    fn fail(&mut self, error: &ApiError, out: &mut Vec<u8>) {
+        if self.end().is_none() {
+            self.state = broken(error, out);
+        }
+    }
+
+    fn note(&mut self, usage: Option<OpenAiUsage>, others: u32) {
+        self.report(usage);
+        self.skipped.inexpressible = self.skipped.inexpressible.saturating_add(others);
+    }
+
+    fn report(&mut self, usage: Option<OpenAiUsage>) {
+        if let Some(usage) = usage {
+            self.usage = Some(usage.into());
+        }
+    }
+
+    /// Anthropic's events always have counts, so what is not known is 0.
+    fn usage_for_client(&self) -> AnthropicUsage {
+        self.usage.unwrap_or_default().into()
+    }
+
+    const fn end(&self) -> Option<End> {
+        match self.state {
+            State::Ended(end) => Some(end),
+            State::AwaitingStart | State::Answering(_) | State::AwaitingDone { .. } => None,
+        }
+    }
+}
+
+impl Answer {
+    fn take(&mut self, delta: llm_api::openai::ChunkDelta<'_>, out: &mut Vec<u8>) -> Result<(), ApiError> {
+        if let Some(thinking) = non_empty(delta.reasoning_content.as_ref()) {
+            self.calls.flush(&mut self.message, out)?;
+            self.message.thinking(out, thinking);
+        }
+        if let Some(text) = non_empty(delta.content.as_ref()) {
+            self.calls.flush(&mut self.message, out)?;
+            self.message.text(out, text);
+        }
+        if let Some(text) = non_empty(delta.refusal.as_ref()) {
+            self.refusal = Refusal::Seen;
+            self.calls.flush(&mut self.message, out)?;
+            self.message.text(out, text);
+        }
+        for fragment in delta.tool_calls.into_iter().flatten() {
+            self.calls.take(tool_calls::parse(fragment)?, &mut self.message, out)?;
+        }
+        if let Some(function) = delta.function_call {
+            let function = Some(tool_calls::parse(function)?);
+            self.calls.take(ToolFragment { index: Some(0), id: None, function }, &mut self.message, out)?;
+        }
+        Ok(())
+    }
+}
+
+fn non_empty<'a>(text: Option<&'a Text<'_>>) -> Option<JsonString<'a>> {
+    text.map(|text| JsonString::Plain(text)).filter(|text| !text.is_empty())
+}
+
+impl Finish {
+    /// A reason that the API does not have, as some servers send, says at least that the model stopped.
+    fn of(finish_reason: &str) -> Self {
+        match FinishReason::from_name(finish_reason) {
+            Some(reason) => Self { reason, native: None },
+            None => Self { reason: FinishReason::Stop, native: Some(finish_reason.to_owned()) },
+        }
+    }
+}
+
+fn broken(error: &ApiError, out: &mut Vec<u8>) -> State {
+    anthropic_writer::write_error(out, error);
+    State::Ended(End::Broken)
+}
