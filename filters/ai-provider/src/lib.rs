@@ -1,1 +1,3 @@
 //! The ai-provider filter as a proxy-wasm module.
+
+host_proxy_wasm::export!(host_proxy_wasm::ProviderFilter);

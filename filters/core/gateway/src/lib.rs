@@ -1,1 +1,19 @@
 //! The state machine of ai-gateway: which model a client asked for, and what it is told.
+//!
+//! Downstream of Envoy's router, once per client request. It reads the request, finds the model's route and marks the request for Envoy's
+//! own routing; in the answer it puts back the model name that the client asked for. It speaks only the client's dialect, and knows
+//! nothing about providers beyond the names and APIs of the planned targets.
+//!
+//! Deliberately absent: retries, time limits, routing and TLS, which are Envoy's.
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod endpoint;
+mod machine;
+mod models;
+mod refusal;
+mod request;
+mod strip;
+
+pub use machine::Gateway;

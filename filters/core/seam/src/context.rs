@@ -2,6 +2,8 @@
 
 use llm_api::{ApiError, Dialect, ErrorKind};
 
+use crate::fields::{Reader, Writer};
+
 /// One place where a request may be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -54,7 +56,7 @@ impl RequestContext {
 
     /// The value for filter state.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::default();
+        let mut out = Writer::with_capacity(160);
         out.text(self.dialect.name());
         out.flag(self.stream);
         out.flag(self.include_usage);
@@ -66,18 +68,18 @@ impl RequestContext {
             out.text(&target.provider);
             out.optional(target.model.as_deref());
         }
-        out.0
+        out.into_bytes()
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
     pub fn decode(value: &[u8]) -> Result<Self, ContextError> {
-        let mut fields = Reader(value);
+        let mut fields = Reader::new(value);
         let dialect = Dialect::from_name(&fields.text()?).ok_or(ContextError)?;
         let (stream, include_usage, gateway) = (fields.flag()?, fields.flag()?, fields.flag()?);
         let (requested_model, body_model) = (fields.text()?, fields.text()?);
         let content_length = fields.optional()?.map(|length| length.parse().map_err(|_| ContextError)).transpose()?;
         let mut targets = Vec::new();
-        while !fields.0.is_empty() {
+        while !fields.is_empty() {
             targets.push(Target { provider: fields.text()?, model: fields.optional()? });
         }
         Ok(Self { dialect, stream, include_usage, gateway, requested_model, body_model, content_length, targets })
@@ -87,77 +89,22 @@ impl RequestContext {
 impl EarlierFailure {
     /// The value for filter state.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::default();
+        let mut out = Writer::with_capacity(160);
         out.text(&self.provider);
         out.text(&self.error.status().to_string());
         out.text(&self.error.message);
         out.optional(self.error.param.as_deref());
         out.optional(self.error.code.as_deref());
-        out.0
+        out.into_bytes()
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
     pub fn decode(value: &[u8]) -> Result<Self, ContextError> {
-        let mut fields = Reader(value);
+        let mut fields = Reader::new(value);
         let provider = fields.text()?;
         let kind = ErrorKind::of_status(fields.text()?.parse().map_err(|_| ContextError)?);
         let error =
             ApiError { kind, message: fields.text()?, param: fields.optional()?, code: fields.optional()? };
         Ok(Self { provider, error })
-    }
-}
-
-/// Fields one after the other, each as `length:bytes`; `-` stands for a field that is absent.
-#[derive(Default)]
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn text(&mut self, text: &str) {
-        self.0.extend_from_slice(text.len().to_string().as_bytes());
-        self.0.push(b':');
-        self.0.extend_from_slice(text.as_bytes());
-    }
-
-    fn flag(&mut self, flag: bool) {
-        self.text(if flag { "1" } else { "0" });
-    }
-
-    fn optional(&mut self, text: Option<&str>) {
-        match text {
-            Some(text) => self.text(text),
-            None => self.0.push(b'-'),
-        }
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn text(&mut self) -> Result<String, ContextError> {
-        let colon = self.0.iter().position(|byte| *byte == b':').ok_or(ContextError)?;
-        let (length, rest) = self.0.split_at_checked(colon).ok_or(ContextError)?;
-        let length: usize = std::str::from_utf8(length).ok().and_then(|n| n.parse().ok()).ok_or(ContextError)?;
-        let rest = rest.get(1..).ok_or(ContextError)?;
-        let (text, rest) = rest.split_at_checked(length).ok_or(ContextError)?;
-        self.0 = rest;
-        String::from_utf8(text.to_vec()).map_err(|_| ContextError)
-    }
-
-    fn flag(&mut self) -> Result<bool, ContextError> {
-        match self.text()?.as_str() {
-            "1" => Ok(true),
-            "0" => Ok(false),
-            _ => Err(ContextError),
-        }
-    }
-
-    fn optional(&mut self) -> Result<Option<String>, ContextError> {
-        match self.0.split_first() {
-            Some((b'-', rest)) => {
-                self.0 = rest;
-                Ok(None)
-            }
-            _ => self.text().map(Some),
-        }
     }
 }

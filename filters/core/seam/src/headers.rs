@@ -1,18 +1,46 @@
 //! A header map as the host hands it over: ordered pairs, names in lower case, values as bytes.
 
+use std::fmt;
+use std::ops::Range;
+
+use crate::ContextError;
+use crate::fields::{Reader, Writer};
+
 /// Ordered header pairs. A value is bytes: clients do send what is not UTF-8.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(String, Vec<u8>)>);
+///
+/// All names and values lie in one buffer, because a map is read and built for every request and every answer, and thirty small
+/// allocations cost more than everything else that is done with them.
+#[derive(Clone, Default)]
+pub struct Headers {
+    buffer: Vec<u8>,
+    pairs: Vec<Pair>,
+}
+
+/// Where a pair lies in the buffer.
+#[derive(Clone, Debug)]
+struct Pair {
+    name: Range<usize>,
+    value: Range<usize>,
+}
 
 impl Headers {
-    /// No headers yet, with room for that many.
+    /// No headers yet, with room for that many of usual length.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self(Vec::with_capacity(capacity))
+        const USUAL: usize = 32;
+        Self { buffer: Vec::with_capacity(capacity.saturating_mul(USUAL)), pairs: Vec::with_capacity(capacity) }
+    }
+
+    /// Takes a host's buffer as it is; each pair says where its name and its value lie. A pair that lies elsewhere reads as empty.
+    pub fn from_buffer(buffer: Vec<u8>, pairs: impl Iterator<Item = (Range<usize>, Range<usize>)>) -> Self {
+        Self { buffer, pairs: pairs.map(|(name, value)| Pair { name, value }).collect() }
     }
 
     /// The first value under that lower-case name.
     pub fn bytes(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice())
+        let found = self.pairs.iter().find(|pair| {
+            pair.name.len() == name.len() && self.buffer.get(pair.name.clone()) == Some(name.as_bytes())
+        })?;
+        self.buffer.get(found.value.clone())
     }
 
     /// The first value under that lower-case name, where it is UTF-8.
@@ -26,28 +54,79 @@ impl Headers {
     }
 
     /// Adds a pair at the end, next to any other of that name.
-    pub fn push(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
-        self.0.push((name.into(), value.into()));
+    pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        let name = self.append(name.as_bytes());
+        let value = self.append(value.as_ref());
+        self.pairs.push(Pair { name, value });
     }
 
     /// The pairs in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+        self.pairs.iter().map(|pair| {
+            let name = self.buffer.get(pair.name.clone()).unwrap_or_default();
+            let value = self.buffer.get(pair.value.clone()).unwrap_or_default();
+            (std::str::from_utf8(name).unwrap_or_default(), value)
+        })
     }
 
     /// How many pairs there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
+    pub const fn len(&self) -> usize {
+        self.pairs.len()
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// The value for filter state.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::with_capacity(self.buffer.len().saturating_add(self.len().saturating_mul(8)));
+        for (name, value) in self.iter() {
+            out.text(name);
+            out.bytes(value);
+        }
+        out.into_bytes()
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    pub fn decode(value: &[u8]) -> Result<Self, ContextError> {
+        let mut fields = Reader::new(value);
+        let mut headers = Self::default();
+        while !fields.is_empty() {
+            let name = std::str::from_utf8(fields.bytes()?).map_err(|_| ContextError)?;
+            headers.push(name, fields.bytes()?);
+        }
+        Ok(headers)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(bytes);
+        start..self.buffer.len()
     }
 }
 
-impl From<Vec<(String, Vec<u8>)>> for Headers {
-    fn from(pairs: Vec<(String, Vec<u8>)>) -> Self {
-        Self(pairs)
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Headers {}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|(name, value)| (name, String::from_utf8_lossy(value)))).finish()
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let mut headers = Self::default();
+        for (name, value) in pairs {
+            headers.push(name.as_ref(), value);
+        }
+        headers
     }
 }

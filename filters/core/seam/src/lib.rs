@@ -7,9 +7,12 @@
 #![forbid(unsafe_code)]
 
 mod context;
+mod fields;
 mod headers;
 mod machine;
 pub mod names;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use context::{ContextError, EarlierFailure, RequestContext, Target};
 pub use headers::Headers;

@@ -18,12 +18,12 @@ impl Millis {
 }
 
 /// What happened, or what was asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub enum Input<'a> {
     /// The request's headers arrived (an attempt's, for the provider filter).
     RequestHeaders {
         /// All of them.
-        headers: &'a Headers,
+        headers: Headers,
         /// Whether nothing follows.
         end_of_stream: bool,
     },
@@ -39,7 +39,7 @@ pub enum Input<'a> {
     /// The response's headers arrived.
     ResponseHeaders {
         /// All of them.
-        headers: &'a Headers,
+        headers: Headers,
         /// Whether nothing follows.
         end_of_stream: bool,
     },

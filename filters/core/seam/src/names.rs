@@ -34,3 +34,7 @@ pub const PROVIDER_KEY: &str = "ai.provider";
 pub const ATTEMPTS_KEY: &str = "ai.attempts";
 /// Filter state, published for access logs: what ai-gateway decided: `forwarded`, or the code of its refusal.
 pub const DECISION_KEY: &str = "ai.decision";
+
+/// Response header from ai-provider to ai-gateway: the status that the client is to see, where the router had to see another one.
+/// Never reaches a client.
+pub const ORIGINAL_STATUS_HEADER: &str = "x-ai-original-status";

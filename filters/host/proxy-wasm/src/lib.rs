@@ -1,1 +1,30 @@
 //! Runs the filters' state machines on a proxy-wasm host. The only crate that knows that ABI.
+//!
+//! Callbacks become [`seam::Input`]s, [`seam::Effect`]s become host calls. What a machine asks for is fetched and handed back in the same
+//! callback. Nothing is decided here: a behaviour that could be tested without a host belongs into a machine.
+//!
+//! The SDK panics on a status that it does not expect, and a panic takes the worker's VM down. What keeps it from that: header maps are
+//! only read when they arrive and only written while a machine's state says that they are held, header values are bytes, and the sizes
+//! of bodies are those that the host named.
+
+mod effects;
+mod filters;
+mod header_map;
+mod root;
+mod seed;
+mod stream;
+
+pub use filters::{Filter, GatewayFilter, ProviderFilter};
+pub use root::start;
+
+/// Makes a cdylib the proxy-wasm module of a filter: exports the entry point that the host calls first.
+#[macro_export]
+macro_rules! export {
+    ($filter:ty) => {
+        #[expect(unsafe_code, reason = "the host finds the entry point by its name")]
+        #[unsafe(no_mangle)]
+        extern "C" fn _initialize() {
+            $crate::start::<$filter>();
+        }
+    };
+}

@@ -1,0 +1,224 @@
+//! The answer on its way back: the model name that the client asked for, and errors in the client's own shape.
+
+use config::{GatewayConfig, HeadersHeld};
+use llm_api::{ApiError, Dialect, ErrorKind};
+use seam::{Effect, Flow, Headers, Input, Output, names};
+use translate::{Edit, StreamEdit};
+
+use crate::request::Forwarded;
+
+/// An answer whose body is changed.
+///
+/// ```text
+/// Renaming ──complete──► ReadingJson ──► Finished
+/// Streaming ──chunk──► ReadingChunk ──► Streaming          Streaming, ReadingChunk ──end──► Finished
+/// Replacing { body } ──first chunk──► Finished (which swallows the rest)
+/// ```
+pub(crate) struct Answer {
+    dialect: Dialect,
+    state: State,
+}
+
+enum State {
+    /// A JSON answer, held until it is complete.
+    Renaming(Rename),
+    /// The complete JSON answer was asked for.
+    ReadingJson(Rename),
+    /// A stream between two chunks.
+    Streaming(StreamEdit),
+    /// A chunk was asked for; whether it is the last.
+    ReadingChunk(StreamEdit, Last),
+    /// An error that is not in the client's shape; this is.
+    Replacing(String),
+    /// The client has its error: the rest of the other one is swallowed.
+    Swallowing,
+    /// All is said.
+    Finished,
+}
+
+struct Rename {
+    model: String,
+    headers_held: HeadersHeld,
+    max_body_bytes: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Yes,
+    No,
+}
+
+/// Looks at the answer's headers. None: it goes to the client as it is.
+pub(crate) fn begin(
+    config: &GatewayConfig,
+    forwarded: Forwarded,
+    headers: &Headers,
+    end_of_stream: bool,
+    out: &mut dyn Output,
+) -> Option<(Answer, Flow)> {
+    let Forwarded { dialect, requested_model: model, translating } = forwarded;
+    let mut status = headers.number::<u16>(":status").unwrap_or(0);
+    if let Some(original) = headers.number::<u16>(names::ORIGINAL_STATUS_HEADER) {
+        status = original;
+        out.emit(Effect::SetResponseHeader(":status", status.to_string().as_bytes()));
+        out.emit(Effect::RemoveResponseHeader(names::ORIGINAL_STATUS_HEADER));
+    }
+    if status >= 400 {
+        return begin_error(dialect, status, headers, end_of_stream, out);
+    }
+    let translated = headers
+        .text(names::ANSWERED_BY_HEADER)
+        .is_some_and(|provider| translating.iter().any(|translating| translating == provider));
+    let plain = matches!(headers.text("content-encoding"), None | Some("identity"));
+    if translated || !plain || end_of_stream {
+        return None;
+    }
+    let content_type = headers.text("content-type").unwrap_or_default();
+    if content_type.starts_with("text/event-stream") {
+        out.emit(Effect::RemoveResponseHeader("content-length"));
+        let state = State::Streaming(StreamEdit::new(dialect, model));
+        return Some((Answer { dialect, state }, Flow::Continue));
+    }
+    if !content_type.starts_with("application/json") {
+        return None;
+    }
+    let rename = Rename { model, headers_held: config.headers_held, max_body_bytes: config.max_body_bytes };
+    let flow = match config.headers_held {
+        HeadersHeld::Yes => Flow::Pause,
+        HeadersHeld::No => {
+            out.emit(Effect::RemoveResponseHeader("content-length"));
+            Flow::Continue
+        }
+    };
+    Some((Answer { dialect, state: State::Renaming(rename) }, flow))
+}
+
+/// Looks at the headers of an error, and puts one that is not JSON (Envoy's own replies, a proxy's HTML page) into the client's shape.
+pub(crate) fn begin_error(
+    dialect: Dialect,
+    status: u16,
+    headers: &Headers,
+    end_of_stream: bool,
+    out: &mut dyn Output,
+) -> Option<(Answer, Flow)> {
+    let shaped = headers.text("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+    if status < 400 || (shaped && !end_of_stream) {
+        return None;
+    }
+    let body = envoy_error(status).body(dialect);
+    if end_of_stream {
+        out.emit(Effect::Respond {
+            status,
+            headers: &[("content-type", "application/json")],
+            body: body.as_bytes(),
+        });
+        return Some((Answer { dialect, state: State::Swallowing }, Flow::Pause));
+    }
+    out.emit(Effect::SetResponseHeader("content-type", b"application/json"));
+    out.emit(Effect::SetResponseHeader("content-length", body.len().to_string().as_bytes()));
+    out.emit(Effect::RemoveResponseHeader("content-encoding"));
+    Some((Answer { dialect, state: State::Replacing(body) }, Flow::Continue))
+}
+
+impl Answer {
+    pub(crate) fn handle(&mut self, input: Input<'_>, out: &mut dyn Output) -> Flow {
+        let state = std::mem::replace(&mut self.state, State::Finished);
+        let (state, flow) = match (state, input) {
+            (State::Renaming(rename), Input::ResponseBody { size, .. }) if size > rename.max_body_bytes => {
+                // Larger than is ever held: it keeps the provider's name for the model rather than fail.
+                (State::Finished, Flow::Continue)
+            }
+            (State::Renaming(rename), Input::ResponseBody { end_of_stream: false, .. }) => {
+                (State::Renaming(rename), Flow::Pause)
+            }
+            (State::Renaming(rename), Input::ResponseBody { .. } | Input::ResponseTrailers) => {
+                let len = rename.max_body_bytes;
+                (State::ReadingJson(rename), Flow::Read { start: 0, len })
+            }
+            (State::ReadingJson(rename), Input::Bytes(body)) => {
+                rename.apply(self.dialect, body, out);
+                (State::Finished, Flow::Continue)
+            }
+            (State::Streaming(edit), Input::ResponseBody { size, end_of_stream }) => {
+                let last = if end_of_stream { Last::Yes } else { Last::No };
+                match size {
+                    0 if end_of_stream => (finish(edit, None, out), Flow::Continue),
+                    0 => (State::Streaming(edit), Flow::Continue),
+                    _ => (State::ReadingChunk(edit, last), Flow::Read { start: 0, len: size }),
+                }
+            }
+            (State::Streaming(edit), Input::ResponseTrailers) => (finish(edit, None, out), Flow::Continue),
+            (State::ReadingChunk(mut edit, last), Input::Bytes(chunk)) => {
+                let mut changed = Vec::new();
+                let replaced = edit.push(chunk, &mut changed) == Edit::Replaced;
+                let state = match last {
+                    Last::Yes => finish(edit, Some((chunk, replaced, changed)), out),
+                    Last::No => {
+                        if replaced {
+                            out.emit(Effect::ReplaceResponseBody(&changed));
+                        }
+                        State::Streaming(edit)
+                    }
+                };
+                (state, Flow::Continue)
+            }
+            (State::Replacing(body), Input::ResponseBody { .. }) => {
+                out.emit(Effect::ReplaceResponseBody(body.as_bytes()));
+                (State::Swallowing, Flow::Continue)
+            }
+            (State::Swallowing, Input::ResponseBody { size, .. }) => {
+                if size > 0 {
+                    out.emit(Effect::ReplaceResponseBody(b""));
+                }
+                (State::Swallowing, Flow::Continue)
+            }
+            (state, _) => (state, Flow::Continue),
+        };
+        self.state = state;
+        flow
+    }
+}
+
+impl Rename {
+    fn apply(&self, dialect: Dialect, body: &[u8], out: &mut dyn Output) {
+        let Some(renamed) = translate::rename_response(dialect, body, &self.model) else { return };
+        if self.headers_held == HeadersHeld::Yes {
+            out.emit(Effect::SetResponseHeader("content-length", renamed.len().to_string().as_bytes()));
+        }
+        out.emit(Effect::ReplaceResponseBody(&renamed));
+    }
+}
+
+/// Ends a stream: after its last chunk, if there is one, what the edit withheld and what must be said of a cut.
+fn finish(mut edit: StreamEdit, last: Option<(&[u8], bool, Vec<u8>)>, out: &mut dyn Output) -> State {
+    let mut tail = Vec::new();
+    let _ = edit.finish(&mut tail);
+    match last {
+        Some((_, true, mut changed)) => {
+            changed.append(&mut tail);
+            out.emit(Effect::ReplaceResponseBody(&changed));
+        }
+        Some((chunk, false, _)) if !tail.is_empty() => {
+            out.emit(Effect::ReplaceResponseBody(&[chunk, &tail].concat()));
+        }
+        None if !tail.is_empty() => out.emit(Effect::ReplaceResponseBody(&tail)),
+        _ => {}
+    }
+    State::Finished
+}
+
+/// An error of Envoy's own in a client's terms. Envoy's text names internal addresses and flags; those are for its log.
+fn envoy_error(status: u16) -> ApiError {
+    let message = match status {
+        401 => "The request is not authenticated.",
+        403 => "The request is not allowed.",
+        404 => "Nothing is served at this path.",
+        408 => "The request did not arrive in time.",
+        413 => "The request is larger than is accepted here.",
+        429 => "Too many requests.",
+        503 => "No provider can take the request now.",
+        504 => "No provider answered in time.",
+        _ => "The request could not be served.",
+    };
+    ApiError::new(ErrorKind::of_status(status), message)
+}

@@ -1,0 +1,159 @@
+//! From a complete request body to a plan: the model's route, the targets that can express the request, the body that goes out.
+
+use config::{GatewayConfig, HeadersHeld, PlannedTarget, Resolved};
+use llm_api::{ApiError, Dialect, ErrorKind};
+use seam::{Effect, Output, RequestContext, Target, names};
+use translate::Unsupported;
+
+use crate::models;
+use crate::refusal::Refusal;
+
+/// A request for an answer, by its headers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Generation {
+    pub(crate) dialect: Dialect,
+}
+
+/// A request that was understood and goes to a provider.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    context: RequestContext,
+    route: String,
+    /// The body, where it differs from what the client sent.
+    body: Option<Vec<u8>>,
+    /// The providers that can express the request, where not all planned ones can.
+    narrowed: Option<String>,
+    /// The providers whose answers are translated for this client.
+    translating: Vec<String>,
+}
+
+/// What the answer's side needs to know of a request that went out. Only a [`Plan`] becomes one.
+#[derive(Debug)]
+pub(crate) struct Forwarded {
+    pub(crate) dialect: Dialect,
+    pub(crate) requested_model: String,
+    pub(crate) translating: Vec<String>,
+}
+
+/// Reads the request once and plans where it goes.
+pub(crate) fn plan(config: &GatewayConfig, request: Generation, body: &[u8]) -> Result<Plan, Refusal> {
+    let dialect = request.dialect;
+    let refused = |error| Refusal { dialect, error };
+    let peek = translate::peek(dialect, body).map_err(refused)?;
+    let Some(resolved) = config.models.resolve(&peek.model) else {
+        return Err(models::unknown_model(dialect, &peek.model));
+    };
+    let able = able_targets(&resolved.route.targets, dialect, body).map_err(refused)?;
+    let narrowed = (able.len() < resolved.route.targets.len())
+        .then(|| able.iter().map(|target| target.provider.as_str()).collect::<Vec<_>>().join(","));
+
+    let body_model = first_model(&able, &resolved, dialect).unwrap_or(&peek.model);
+    let spliced = (body_model != peek.model).then(|| translate::splice(body, peek.model_span.clone(), body_model));
+    let length = spliced.as_ref().map_or(body.len(), Vec::len);
+    let targets = &resolved.route.targets;
+    Ok(Plan {
+        context: RequestContext {
+            dialect,
+            stream: peek.stream,
+            include_usage: peek.include_usage,
+            gateway: true,
+            requested_model: peek.model.clone().into_owned(),
+            body_model: body_model.to_owned(),
+            content_length: Some(length as u64),
+            targets: targets.iter().map(|target| planned(target, resolved.model)).collect(),
+        },
+        route: resolved.route.route.clone(),
+        body: spliced,
+        narrowed,
+        translating: targets.iter().filter(|t| t.api != dialect).map(|t| t.provider.clone()).collect(),
+    })
+}
+
+impl Plan {
+    /// Tells Envoy's routes and the provider filter.
+    pub(crate) fn announce(&self, headers_held: HeadersHeld, out: &mut dyn Output) {
+        if let Some(body) = &self.body {
+            out.emit(Effect::ReplaceRequestBody(body));
+        }
+        out.emit(Effect::Publish(names::CONTEXT_KEY, &self.context.encode()));
+        out.emit(Effect::Publish(names::REQUESTED_MODEL_KEY, self.context.requested_model.as_bytes()));
+        out.emit(Effect::Publish(names::DECISION_KEY, b"forwarded"));
+        if headers_held == HeadersHeld::No {
+            return;
+        }
+        if let Some(body) = &self.body {
+            out.emit(Effect::SetRequestHeader("content-length", body.len().to_string().as_bytes()));
+        }
+        out.emit(Effect::SetRequestHeader(names::MODEL_HEADER, self.route.as_bytes()));
+        if self.context.stream {
+            out.emit(Effect::SetRequestHeader(names::STREAM_HEADER, b"true"));
+        }
+        if let Some(providers) = &self.narrowed {
+            out.emit(Effect::SetRequestHeader(names::PLAN_HEADER, providers.as_bytes()));
+        }
+        out.emit(Effect::ClearRouteCache);
+    }
+
+    pub(crate) fn into_forwarded(self) -> Forwarded {
+        let Self { context, translating, .. } = self;
+        Forwarded { dialect: context.dialect, requested_model: context.requested_model, translating }
+    }
+}
+
+/// The targets that can express the request: all of those that speak the client's API, and the others where nothing would be lost.
+///
+/// Refused is only what no target can express; what the plan has left out goes to the routes as a header. A request that we cannot make
+/// sense of, and that some target gets as it is, is for that target to judge: it may know more of its own API than we do.
+fn able_targets<'a>(
+    targets: &'a [PlannedTarget],
+    dialect: Dialect,
+    body: &[u8],
+) -> Result<Vec<&'a PlannedTarget>, ApiError> {
+    let foreign = targets.iter().find(|target| target.api != dialect).map(|target| target.api);
+    // Two APIs so far: every foreign target has the same one, and one walk over the request tells for all.
+    let lost = match foreign {
+        Some(api) => translate::unsupported(dialect, api, body),
+        None => Ok(Vec::new()),
+    };
+    let translatable = lost.as_ref().is_ok_and(Vec::is_empty);
+    let able: Vec<_> = targets.iter().filter(|target| target.api == dialect || translatable).collect();
+    match lost {
+        _ if !able.is_empty() || targets.is_empty() => Ok(able),
+        Ok(lost) => Err(inexpressible(&lost)),
+        Err(invalid) => Err(invalid),
+    }
+}
+
+fn inexpressible(lost: &[Unsupported]) -> ApiError {
+    const SHOWN: usize = 8;
+    let named: Vec<String> =
+        lost.iter().take(SHOWN).map(|field| format!("`{}` ({})", field.path, field.reason)).collect();
+    let more = lost.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let message = format!("No provider of this model can express the request: {}{more}.", named.join(", "));
+    let error = ApiError::new(ErrorKind::InvalidRequest, message).with_code("unsupported_by_provider");
+    match lost.first() {
+        Some(field) => error.with_param(field.path.clone()),
+        None => error,
+    }
+}
+
+/// The model name to put into the body: the one that the first attempt needs, so that its provider filter need not touch the body.
+///
+/// A target that speaks another API translates the body anyway, and takes the name from the plan.
+fn first_model<'a>(
+    able: &[&'a PlannedTarget],
+    resolved: &Resolved<'a>,
+    dialect: Dialect,
+) -> Option<&'a str> {
+    match able.first() {
+        Some(first) if first.api == dialect => Some(first.model.as_deref().unwrap_or(resolved.model)),
+        Some(_) => None,
+        None => Some(resolved.model),
+    }
+}
+
+fn planned(target: &PlannedTarget, model: &str) -> Target {
+    let model = target.model.clone().unwrap_or_else(|| model.to_owned());
+    Target { provider: target.provider.clone(), model: Some(model) }
+}

@@ -1,0 +1,147 @@
+//! What ai-gateway does with an answer, on the host in memory.
+
+mod common;
+
+use common::{CHAT, gateway, json, post};
+use gateway::Gateway;
+use seam::testing::Host;
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const SSE: (&str, &str) = ("content-type", "text/event-stream; charset=utf-8");
+
+fn asked(fields: &str, body: &str) -> Host<Gateway> {
+    let mut host = gateway(fields);
+    let sent = host.request(&post(CHAT), &[body.as_bytes()]);
+    assert!(sent.complete, "{:?}", host.reply());
+    host
+}
+
+fn fast(fields: &str) -> Host<Gateway> {
+    asked(fields, r#"{"model":"fast","messages":[{"role":"user","content":"x"}]}"#)
+}
+
+#[test]
+fn a_json_answer_says_the_model_that_was_asked_for() {
+    let mut host = fast("{}");
+    let body = br#"{"id":"a","model":"gpt-4-0613","choices":[{"model":"inner"}]}"#;
+    let length = body.len().to_string();
+    let got = host.response(&[(":status", "200"), JSON, ("content-length", &length)], &[&body[..10], &body[10..]]);
+    assert_eq!(got.body, br#"{"id":"a","model":"fast","choices":[{"model":"inner"}]}"#);
+    assert_eq!(got.headers.unwrap().number("content-length"), Some(got.body.len()));
+}
+
+#[test]
+fn a_json_answer_that_ends_with_trailers_is_renamed_too() {
+    let mut host = fast("{}");
+    host.response_headers(&[(":status", "200"), JSON], false);
+    host.response_chunk(br#"{"model":"gpt-4-0613"}"#, false);
+    host.response_trailers();
+    assert_eq!(host.client_side().body, br#"{"model":"fast"}"#);
+}
+
+#[test]
+fn an_answer_larger_than_is_held_passes_under_the_providers_name() {
+    let mut host = fast(r#"{"max_body_bytes": 100}"#);
+    let body = format!(r#"{{"model":"gpt-4-0613","text":"{}"}}"#, "x".repeat(200));
+    let (first, rest) = body.as_bytes().split_at(90);
+    let got = host.response(&[(":status", "200"), JSON], &[first, rest]);
+    assert_eq!(got.body, body.as_bytes());
+}
+
+#[test]
+fn every_chunk_of_a_stream_says_the_model_that_was_asked_for() {
+    let stream = "data: {\"id\":\"1\",\"model\":\"gpt-4-0613\",\"choices\":[]}\n\ndata: {\"id\":\"1\",\"model\":\"gpt-4-0613\"}\n\ndata: [DONE]\n\n";
+    for chunk in 1..stream.len() {
+        let mut host = fast("{}");
+        host.response_headers(&[(":status", "200"), SSE], false);
+        let pieces: Vec<&[u8]> = stream.as_bytes().chunks(chunk).collect();
+        for piece in &pieces {
+            host.response_chunk(piece, false);
+        }
+        host.response_chunk(b"", true);
+        let got = String::from_utf8(host.client_side().body.clone()).unwrap();
+        assert_eq!(got, stream.replace("gpt-4-0613", "fast"), "in pieces of {chunk}");
+        assert!(host.client_side().complete);
+    }
+}
+
+#[test]
+fn a_stream_that_ends_without_its_terminal_event_ends_in_an_error() {
+    for (last, eos_alone) in [("", true), ("data: {\"model\":\"gpt-4-06", true), ("data: {\"model\":\"gpt-4-06", false)] {
+        let mut host = fast("{}");
+        let first = "data: {\"model\":\"gpt-4-0613\",\"choices\":[]}\n\n";
+        let mut chunks = vec![first.as_bytes(), last.as_bytes()];
+        if eos_alone {
+            chunks.push(b"");
+        }
+        let got = String::from_utf8(host.response(&[(":status", "200"), SSE], &chunks).body).unwrap();
+        let renamed = first.replace("gpt-4-0613", "fast");
+        let error = got.strip_prefix(&renamed).and_then(|rest| rest.strip_prefix("data: ")).unwrap_or_else(|| panic!("{got}"));
+        assert_eq!(json(error.trim().as_bytes())["error"]["code"], "stream_interrupted");
+        assert!(!got.contains("[DONE]"));
+    }
+}
+
+#[test]
+fn what_the_provider_filter_translated_is_not_read_again() {
+    let mut host = fast("{}");
+    let body = br#"{"model":"whatever it says"}"#;
+    let got = host.response(&[(":status", "200"), JSON, ("x-ai-provider", "anthropic")], &[body]);
+    assert_eq!(got.body, body);
+}
+
+#[test]
+fn envoys_own_errors_come_in_the_clients_shape() {
+    let mut host = fast("{}");
+    let text = b"upstream connect error or disconnect/reset before headers. 10.0.0.1";
+    let length = text.len().to_string();
+    let headers = [(":status", "503"), ("content-type", "text/plain"), ("content-length", length.as_str())];
+    let got = host.response(&headers, &[&text[..9], &text[9..]]);
+    assert_eq!(json(&got.body)["error"]["type"], "server_error");
+    let headers = got.headers.unwrap();
+    assert_eq!((headers.text(":status"), headers.text("content-type")), (Some("503"), Some("application/json")));
+    assert_eq!(headers.number("content-length"), Some(got.body.len()));
+
+    let mut host = fast("{}");
+    host.response_headers(&[(":status", "504")], true);
+    assert_eq!(json(&host.reply().unwrap().body)["error"]["type"], "timeout_error");
+}
+
+#[test]
+fn envoy_may_refuse_before_the_body_is_complete() {
+    let mut host = gateway("{}");
+    host.request_headers(&post("/v1/messages"), false);
+    let got = host.response(&[(":status", "413"), ("content-type", "text/plain")], &[b"Payload Too Large"]);
+    assert_eq!(json(&got.body)["error"]["type"], "request_too_large");
+}
+
+#[test]
+fn a_providers_error_passes_as_it_is() {
+    let mut host = fast("{}");
+    let body = br#"{"error":{"message":"no","type":"x","param":null,"code":null}}"#;
+    let got = host.response(&[(":status", "400"), JSON], &[body]);
+    assert_eq!(got.body, body);
+}
+
+#[test]
+fn the_status_that_the_router_must_not_see_is_restored() {
+    let mut host = fast("{}");
+    let headers = [(":status", "424"), JSON, ("x-ai-original-status", "429")];
+    let got = host.response(&headers, &[br#"{"error":{}}"#]).headers.unwrap();
+    assert_eq!((got.text(":status"), got.text("x-ai-original-status")), (Some("429"), None));
+}
+
+#[test]
+fn where_headers_cannot_be_held_an_answer_is_renamed_without_a_length() {
+    let mut host = fast(r#"{"headers_held": false}"#);
+    let got = host.response(&[(":status", "200"), JSON, ("content-length", "22")], &[br#"{"model":"#, br#""gpt-4-0613"}"#]);
+    assert_eq!(got.body, br#"{"model":"fast"}"#);
+    assert_eq!(got.headers.unwrap().text("content-length"), None);
+}
+
+#[test]
+fn a_compressed_answer_passes_as_it_is() {
+    let mut host = fast("{}");
+    let got = host.response(&[(":status", "200"), JSON, ("content-encoding", "gzip")], &[b"\x1f\x8b"]);
+    assert_eq!(got.body, b"\x1f\x8b");
+}

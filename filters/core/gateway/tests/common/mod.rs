@@ -1,0 +1,37 @@
+//! A gateway with a small plan, for the tests of its machine.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+
+use std::rc::Rc;
+
+use config::GatewayConfig;
+use gateway::Gateway;
+use seam::testing::{FilterState, Host};
+use serde_json::{Value, json as object};
+
+pub const CHAT: &str = "/v1/chat/completions";
+
+/// A gateway with the example's models, and with those fields over them.
+pub fn gateway(fields: &str) -> Host<Gateway> {
+    let fields: Value = serde_json::from_str(fields).unwrap();
+    let held = fields.get("headers_held") != Some(&Value::Bool(false));
+    let openai = object!({"provider": "openai", "api": "openai", "model": "gpt-4"});
+    let anthropic = object!({"provider": "anthropic", "api": "anthropic", "model": "claude-3-opus"});
+    let mut models = vec![object!({"name": "gpt-4", "targets": [openai, anthropic]})];
+    if held {
+        models.push(object!({"name": "gpt-4o*", "route": "openai-any", "targets": [{"provider": "openai", "api": "openai"}]}));
+        models.push(object!({"name": "claude", "targets": [anthropic]}));
+    }
+    let mut config = object!({"models": models, "aliases": [{"match": "fast", "model": "gpt-4"}]});
+    config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let config = GatewayConfig::parse(config.to_string().as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
+    Host::new(Gateway::new(Rc::new(config)), FilterState::new())
+}
+
+pub fn post(path: &str) -> Vec<(&str, &str)> {
+    vec![(":method", "POST"), (":path", path), (":authority", "gateway"), ("content-type", "application/json")]
+}
+
+pub fn json(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap()
+}

@@ -1,0 +1,340 @@
+//! The provider's answer: passed, translated, or turned into a failure from which Envoy goes on to the next target.
+
+use llm_api::{ApiError, ErrorKind};
+use seam::{EarlierFailure, Effect, Flow, Headers, Input, Level, Millis, Output, names};
+use translate::{FirstContent, Peeked, ResponseOptions};
+
+use crate::attempt::Attempt;
+use crate::failure;
+use crate::response_headers::{self, Length};
+use crate::stream::Stream;
+
+/// How much of an error's body is read. No provider's error is longer; a proxy's HTML page may be.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// An answer of which more than the headers concerns us.
+///
+/// ```text
+/// Peeking ⟲ chunk ──first content──► Streaming ⟲ chunk ──end──► Finished      (or Finished at once: nothing to change)
+///    └── error, or end ──► failed ──────────────────────────┐
+/// Refusing ──first chunk───────────────────────────────────► failed ──► Swallowing (the rest of it)
+/// Collecting ──complete──► Reading ─┬─ no answer, or an error ──► failed
+///                                   └─ translated ──► Finished
+/// ```
+///
+/// Headers are held until `Streaming`, `Swallowing` or `Finished`, and until then Envoy may still retry.
+pub(crate) struct Answer {
+    attempt: Attempt,
+    /// As the provider sent them.
+    headers: Headers,
+    max_body_bytes: usize,
+    id_seed: u64,
+    now: Millis,
+    state: State,
+}
+
+enum State {
+    /// A stream before its first content.
+    Peeking(Peek),
+    /// The bytes that came were asked for.
+    ReadingPeek(Peek, Last),
+    /// A stream that the client already gets.
+    Streaming(Stream),
+    /// A chunk was asked for.
+    ReadingChunk(Stream, Last),
+    /// An answer whose headers already say that it is none; its error takes the place of the first bytes.
+    Refusing(ApiError),
+    /// A body that is read as a whole.
+    Collecting(Whole),
+    /// The complete body was asked for.
+    Reading(Whole),
+    /// The client has its error: the rest of the provider's answer is dropped.
+    Swallowing,
+    /// All is said.
+    Finished,
+}
+
+struct Peek {
+    first: FirstContent,
+    stream: Stream,
+    /// How many of the held bytes were read.
+    seen: usize,
+    /// What replaces the held bytes, where they are translated.
+    pending: Vec<u8>,
+}
+
+/// What a whole body is read as.
+#[derive(Clone, Copy)]
+enum Whole {
+    /// An answer.
+    Answer,
+    /// The body of that error status.
+    Failure(u16),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Yes,
+    No,
+}
+
+/// What an answer may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) max_body_bytes: usize,
+}
+
+/// What the headers say the answer is.
+enum Kind {
+    Stream,
+    Json,
+    PassedAsItIs,
+    Failure(u16),
+    Unusable(ApiError),
+}
+
+/// Looks at the answer's headers. No answer is returned where they are all there is to do.
+pub(crate) fn begin(
+    attempt: Attempt,
+    headers: Headers,
+    end_of_stream: bool,
+    limits: Limits,
+    id_seed: u64,
+    now: Millis,
+    out: &mut dyn Output,
+) -> (Option<Answer>, Flow) {
+    let kind = kind(&attempt, &headers);
+    let max_body_bytes = limits.max_body_bytes;
+    let mut answer = Answer { attempt, headers, max_body_bytes, id_seed, now, state: State::Finished };
+    match kind {
+        Kind::PassedAsItIs => {
+            let headers = response_headers::answer(&answer.attempt, &answer.headers, Length::AsItIs);
+            out.emit(Effect::ReplaceResponseHeaders(&headers));
+            return (None, Flow::Continue);
+        }
+        Kind::Failure(status) if end_of_stream => {
+            let error = answer.provider_error(status, b"");
+            answer.fail(status, &error, Body::None, out);
+            return (None, Flow::Continue);
+        }
+        _ if end_of_stream => {
+            let error = unusable("answered without a body");
+            answer.fail(error.status(), &error, Body::None, out);
+            return (None, Flow::Continue);
+        }
+        Kind::Unusable(error) => answer.state = State::Refusing(error),
+        Kind::Failure(status) => answer.state = State::Collecting(Whole::Failure(status)),
+        Kind::Json => answer.state = State::Collecting(Whole::Answer),
+        Kind::Stream => {
+            let stream = Stream::of(&answer.attempt, id_seed, now);
+            let first = FirstContent::new(answer.attempt.api());
+            answer.state = State::Peeking(Peek { first, stream, seen: 0, pending: Vec::new() });
+        }
+    }
+    (Some(answer), Flow::Pause)
+}
+
+fn kind(attempt: &Attempt, headers: &Headers) -> Kind {
+    let status = headers.number::<u16>(":status").unwrap_or(0);
+    if status >= 400 {
+        return Kind::Failure(status);
+    }
+    // A redirect would take the client, with its credentials, past the gateway.
+    if !(200..300).contains(&status) {
+        return Kind::Unusable(unusable(&format!("answered with status {status}")));
+    }
+    let streams = headers.text("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+    let read = attempt.context.stream || attempt.translates() || !attempt.context.gateway;
+    match (attempt.context.stream, streams) {
+        (true, false) => Kind::Unusable(unusable("was asked for a stream and sent none")),
+        (false, true) => Kind::Unusable(unusable("sent a stream unasked")),
+        _ if !read => Kind::PassedAsItIs,
+        _ if !matches!(headers.text("content-encoding"), None | Some("identity")) => {
+            Kind::Unusable(unusable("compressed its answer unasked"))
+        }
+        (true, true) => Kind::Stream,
+        (false, false) => Kind::Json,
+    }
+}
+
+impl Answer {
+    pub(crate) fn handle(&mut self, input: Input<'_>, out: &mut dyn Output) -> Flow {
+        let state = std::mem::replace(&mut self.state, State::Finished);
+        let (state, flow) = match (state, input) {
+            (State::Peeking(peek), Input::ResponseBody { size, end_of_stream }) => {
+                let last = if end_of_stream { Last::Yes } else { Last::No };
+                let (start, len) = (peek.seen, size.saturating_sub(peek.seen));
+                match len {
+                    0 => self.peeked(peek, b"", last, out),
+                    _ => (State::ReadingPeek(peek, last), Flow::Read { start, len }),
+                }
+            }
+            (State::Peeking(peek), Input::ResponseTrailers) => self.peeked(peek, b"", Last::Yes, out),
+            (State::ReadingPeek(peek, last), Input::Bytes(bytes)) => self.peeked(peek, bytes, last, out),
+            (State::Streaming(stream), Input::ResponseBody { size: 0, end_of_stream }) => {
+                if end_of_stream { (finish(stream, out), Flow::Continue) } else { (State::Streaming(stream), Flow::Continue) }
+            }
+            (State::Streaming(stream), Input::ResponseBody { size, end_of_stream }) => {
+                let last = if end_of_stream { Last::Yes } else { Last::No };
+                (State::ReadingChunk(stream, last), Flow::Read { start: 0, len: size })
+            }
+            (State::Streaming(stream), Input::ResponseTrailers) => (finish(stream, out), Flow::Continue),
+            (State::ReadingChunk(mut stream, last), Input::Bytes(chunk)) => {
+                let mut changed = Vec::new();
+                stream.push(chunk, &mut changed);
+                if last == Last::Yes {
+                    stream.finish(&mut changed);
+                }
+                out.emit(Effect::ReplaceResponseBody(&changed));
+                (if last == Last::Yes { State::Finished } else { State::Streaming(stream) }, Flow::Continue)
+            }
+            (State::Refusing(error), Input::ResponseBody { .. } | Input::ResponseTrailers) => {
+                (self.fail(error.status(), &error, Body::Replaced, out), Flow::Continue)
+            }
+            (State::Collecting(whole), Input::ResponseBody { size, end_of_stream }) => {
+                self.collect(whole, size, end_of_stream, out)
+            }
+            (State::Collecting(whole), Input::ResponseTrailers) => {
+                (State::Reading(whole), Flow::Read { start: 0, len: self.max_body_bytes })
+            }
+            (State::Reading(whole), Input::Bytes(body)) => (self.read(whole, body, out), Flow::Continue),
+            (State::Swallowing, Input::ResponseBody { size, .. }) => {
+                if size > 0 {
+                    out.emit(Effect::ReplaceResponseBody(b""));
+                }
+                (State::Swallowing, Flow::Continue)
+            }
+            (state, _) => (state, Flow::Continue),
+        };
+        self.state = state;
+        flow
+    }
+
+    fn peeked(&self, mut peek: Peek, bytes: &[u8], last: Last, out: &mut dyn Output) -> (State, Flow) {
+        peek.seen = peek.seen.saturating_add(bytes.len());
+        if !matches!(peek.stream, Stream::Untouched) {
+            peek.stream.push(bytes, &mut peek.pending);
+        }
+        let decision = match (peek.first.push(bytes), last) {
+            (Peeked::Undecided, Last::Yes) => peek.first.finish(),
+            (decision, _) => decision,
+        };
+        match decision {
+            Peeked::Undecided => (State::Peeking(peek), Flow::Pause),
+            Peeked::Content => (self.commit(peek, last, out), Flow::Continue),
+            Peeked::Failed(error) => (self.fail(error.status(), &error, Body::Replaced, out), Flow::Continue),
+        }
+    }
+
+    /// The stream has content: from here on it is the client's, and no retry is possible.
+    fn commit(&self, peek: Peek, last: Last, out: &mut dyn Output) -> State {
+        let Peek { mut stream, mut pending, .. } = peek;
+        let headers = response_headers::answer(&self.attempt, &self.headers, Length::Unknown);
+        out.emit(Effect::ReplaceResponseHeaders(&headers));
+        if matches!(stream, Stream::Untouched) {
+            return State::Finished;
+        }
+        if last == Last::Yes {
+            stream.finish(&mut pending);
+        }
+        out.emit(Effect::ReplaceResponseBody(&pending));
+        if last == Last::Yes { State::Finished } else { State::Streaming(stream) }
+    }
+
+    fn collect(&self, whole: Whole, size: usize, end_of_stream: bool, out: &mut dyn Output) -> (State, Flow) {
+        match whole {
+            Whole::Answer if size > self.max_body_bytes => {
+                let error = unusable(&format!("answered with more than {} bytes", self.max_body_bytes));
+                (self.fail(error.status(), &error, Body::Replaced, out), Flow::Continue)
+            }
+            Whole::Failure(_) if end_of_stream || size >= MAX_ERROR_BYTES => {
+                (State::Reading(whole), Flow::Read { start: 0, len: MAX_ERROR_BYTES })
+            }
+            Whole::Answer if end_of_stream => (State::Reading(whole), Flow::Read { start: 0, len: size }),
+            _ => (State::Collecting(whole), Flow::Pause),
+        }
+    }
+
+    fn read(&self, whole: Whole, body: &[u8], out: &mut dyn Output) -> State {
+        if let Whole::Failure(status) = whole {
+            return self.fail(status, &self.provider_error(status, body), Body::Replaced, out);
+        }
+        match self.translated(body) {
+            Ok(translated) => {
+                let length = Length::Exactly(translated.len());
+                let headers = response_headers::answer(&self.attempt, &self.headers, length);
+                out.emit(Effect::ReplaceResponseHeaders(&headers));
+                out.emit(Effect::ReplaceResponseBody(&translated));
+                State::Finished
+            }
+            Err(error) => self.fail(error.status(), &error, Body::Replaced, out),
+        }
+    }
+
+    /// The body in the client's terms.
+    fn translated(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+        let model = self.attempt.shown_model();
+        if !self.attempt.translates() {
+            let renamed = translate::rename_response(self.attempt.dialect(), body, model);
+            return Ok(renamed.unwrap_or_else(|| body.to_vec()));
+        }
+        let options = ResponseOptions {
+            model,
+            created: self.now.seconds(),
+            id_seed: self.id_seed,
+            max_output_bytes: self.max_body_bytes,
+        };
+        translate::response(self.attempt.api(), self.attempt.dialect(), body, &options)
+            .map(|translated| translated.body)
+    }
+
+    fn provider_error(&self, status: u16, body: &[u8]) -> ApiError {
+        translate::provider_error(self.attempt.api(), self.attempt.name(), status, body)
+    }
+
+    /// Ends the attempt: an error for the client, under a status from which Envoy goes on to the next target where there is one.
+    fn fail(&self, seen: u16, error: &ApiError, body: Body, out: &mut dyn Output) -> State {
+        let status = failure::status(&self.attempt, seen, error);
+        // The provider's words stay out of the log: errors quote prompts and keys.
+        let line = format!("provider {}: attempt {} failed with status {seen}", self.attempt.name(), self.attempt.number);
+        out.emit(Effect::Log(Level::Info, &line));
+        let earlier = EarlierFailure { provider: self.attempt.name().to_owned(), error: error.clone() };
+        out.emit(Effect::Publish(names::FAILURE_KEY, &earlier.encode()));
+        match body {
+            Body::None => {
+                let headers = response_headers::failure(&self.attempt, &self.headers, status, Length::Unknown);
+                out.emit(Effect::ReplaceResponseHeaders(&headers));
+                State::Finished
+            }
+            Body::Replaced => {
+                let body = error.body(self.attempt.dialect());
+                let length = Length::Exactly(body.len());
+                let headers = response_headers::failure(&self.attempt, &self.headers, status, length);
+                out.emit(Effect::ReplaceResponseHeaders(&headers));
+                out.emit(Effect::ReplaceResponseBody(body.as_bytes()));
+                State::Swallowing
+            }
+        }
+    }
+}
+
+/// Whether the failed answer has a body that the error can take the place of.
+#[derive(Clone, Copy)]
+enum Body {
+    None,
+    Replaced,
+}
+
+fn finish(mut stream: Stream, out: &mut dyn Output) -> State {
+    let mut tail = Vec::new();
+    stream.finish(&mut tail);
+    if !tail.is_empty() {
+        out.emit(Effect::ReplaceResponseBody(&tail));
+    }
+    State::Finished
+}
+
+/// An answer that is none. The provider's name stays out: that it is one of several is not the client's concern.
+fn unusable(what: &str) -> ApiError {
+    ApiError::new(ErrorKind::BadGateway, format!("The provider {what}."))
+}

@@ -1,0 +1,190 @@
+//! What ai-provider sends: headers built anew, the body in the provider's terms, and nothing of the other provider.
+
+mod common;
+
+use common::{ANTHROPIC_KEY, CHAT, OPENAI_KEY, attempt, body, client_headers, context, header, json, state, upstreams};
+use llm_api::{ApiError, Dialect, ErrorKind};
+use seam::testing::{FilterState, Message};
+use seam::{EarlierFailure, RequestContext, names};
+use serde_json::json as object;
+
+fn header_names(message: &Message) -> Vec<&str> {
+    message.headers.as_ref().unwrap().iter().map(|(name, _)| name).collect()
+}
+
+#[test]
+fn a_request_that_fits_goes_out_with_new_headers_and_its_own_body() {
+    let mut host = attempt(&upstreams("openai", object!({})), state(&context(Dialect::OpenAi, false)));
+    let sent = host.request(&client_headers(), &[&body(false)]);
+    assert_eq!(sent.body, body(false));
+    let expected = [
+        ":method", ":scheme", ":authority", ":path", "content-type", "content-length", "accept", "accept-encoding",
+        "user-agent", "x-request-id", "authorization",
+    ];
+    assert_eq!(header_names(&sent), expected);
+    assert_eq!(header(&sent, ":path"), Some("/v1/chat/completions"));
+    assert_eq!(header(&sent, ":authority"), Some("api.openai.com"));
+    assert_eq!(header(&sent, "authorization"), Some(&*format!("Bearer {OPENAI_KEY}")));
+    assert_eq!(header(&sent, "content-length"), Some(&*body(false).len().to_string()));
+    assert_eq!(host.state()[names::PROVIDER_KEY], b"openai");
+    assert_eq!(host.state()[names::SERVED_MODEL_KEY], b"gpt-4");
+}
+
+#[test]
+fn the_second_attempt_carries_nothing_of_the_first() {
+    let first = upstreams("openai", object!({"headers": {"openai-organization": "org-canary"}}));
+    let mut host = attempt(&first, state(&context(Dialect::OpenAi, true)));
+    let sent = host.request(&client_headers(), &[&body(true)]);
+    let failed = host.response(&[(":status", "503")], &[b"down"]);
+    assert_eq!(header(&failed, ":status"), Some("503"));
+
+    // Envoy hands the second attempt the headers as the first one left them, and the body as the client sent it.
+    let left: Vec<(&str, &str)> =
+        sent.headers.as_ref().unwrap().iter().map(|(name, value)| (name, std::str::from_utf8(value).unwrap())).collect();
+    let second = upstreams("anthropic", object!({"pass_request_headers": ["x-trace"]}));
+    let mut host = attempt(&second, host.state().clone());
+    host.attempt = 2;
+    let sent = host.request(&left, &[&body(true)]);
+    let expected = [
+        ":method", ":scheme", ":authority", ":path", "content-type", "content-length", "accept", "accept-encoding",
+        "user-agent", "x-request-id", "x-trace", "anthropic-version", "x-api-key",
+    ];
+    assert_eq!(header_names(&sent), expected);
+    assert_eq!(header(&sent, "x-trace"), Some("t1"), "taken away by the first attempt, and back from the originals");
+    assert_eq!(header(&sent, "x-api-key"), Some(ANTHROPIC_KEY));
+    assert_eq!(header(&sent, ":path"), Some("/v1/messages"));
+    assert_eq!(header(&sent, "accept"), Some("text/event-stream"));
+    assert_eq!(header(&sent, "content-length"), Some(&*sent.body.len().to_string()));
+    let translated = json(&sent.body);
+    assert_eq!(translated["model"], "claude-3-opus");
+    assert_eq!(translated["max_tokens"], 4096);
+    assert_eq!(translated["stream"], true);
+    let headers = format!("{:?}", sent.headers);
+    for canary in ["canary-client", "canary-openai", "org-canary"] {
+        assert!(!headers.contains(canary), "{headers}");
+    }
+}
+
+#[test]
+fn filter_state_keeps_no_credential() {
+    let mut host = attempt(&upstreams("openai", object!({})), state(&context(Dialect::OpenAi, false)));
+    host.request(&client_headers(), &[&body(false)]);
+    for (key, value) in host.state() {
+        assert!(!String::from_utf8_lossy(value).contains("canary"), "{key}");
+    }
+}
+
+#[test]
+fn another_model_name_is_spliced_in_with_the_right_length() {
+    let mut described = context(Dialect::OpenAi, false);
+    described.targets[0].model = Some("gpt-4-turbo".into());
+    let mut host = attempt(&upstreams("openai", object!({})), state(&described));
+    let sent = host.request(&client_headers(), &[&body(false)[..9], &body(false)[9..]]);
+    assert_eq!(sent.body, String::from_utf8(body(false)).unwrap().replace("gpt-4", "gpt-4-turbo").into_bytes());
+    assert_eq!(header(&sent, "content-length"), Some(&*sent.body.len().to_string()));
+}
+
+#[test]
+fn without_the_gateway_the_first_attempt_describes_the_request() {
+    let mut host = attempt(&upstreams("anthropic", object!({})), FilterState::new());
+    let sent = host.request(&client_headers(), &[&body(false)]);
+    assert_eq!(json(&sent.body)["model"], "claude-3-opus");
+    let described = RequestContext::decode(&host.state()[names::CONTEXT_KEY]).unwrap();
+    assert_eq!((described.gateway, described.requested_model.as_str()), (false, "gpt-4"));
+
+    // On the second attempt the path says nothing any more; the description does.
+    let mut second = attempt(&upstreams("openai", object!({})), host.state().clone());
+    second.attempt = 2;
+    let sent = second.request(&[(":method", "POST"), (":path", "/v1/messages")], &[&body(false)]);
+    assert_eq!(header(&sent, ":path"), Some(CHAT));
+    assert_eq!(json(&sent.body)["model"], "gpt-4");
+}
+
+#[test]
+fn a_description_that_comes_with_the_body_is_not_missed() {
+    let mut host = attempt(&upstreams("anthropic", object!({})), FilterState::new());
+    host.request_headers(&client_headers(), false);
+    assert_eq!(host.reply(), None);
+    let mut late = attempt(&upstreams("anthropic", object!({})), state(&context(Dialect::OpenAi, false)));
+    let sent = late.request(&client_headers(), &[&body(false)]);
+    assert_eq!(json(&sent.body)["model"], "claude-3-opus");
+}
+
+#[test]
+fn the_provider_is_the_one_that_metadata_names() {
+    for (named, authority) in [("openai", "api.openai.com"), ("anthropic", "api.anthropic.com")] {
+        let mut host = attempt(&common::selected_upstreams(), state(&context(Dialect::OpenAi, false)));
+        host.selected_provider = Some(named.into());
+        let sent = host.request(&client_headers(), &[&body(false)]);
+        assert_eq!(header(&sent, ":authority"), Some(authority));
+    }
+    for named in [None, Some("unheard-of".to_owned())] {
+        let mut host = attempt(&common::selected_upstreams(), state(&context(Dialect::OpenAi, false)));
+        host.selected_provider = named;
+        host.request_headers(&client_headers(), false);
+        let reply = host.reply().unwrap();
+        assert_eq!((reply.status, &json(&reply.body)["error"]["code"]), (500, &"unknown_provider".into()));
+    }
+}
+
+#[test]
+fn only_understood_paths_go_out_with_our_credentials() {
+    let mut host = attempt(&upstreams("openai", object!({})), FilterState::new());
+    host.request_headers(&[(":method", "GET"), (":path", "/v1/files")], true);
+    assert_eq!(host.reply().unwrap().status, 404);
+}
+
+#[test]
+fn what_this_provider_cannot_express_is_refused_by_name() {
+    let body = br#"{"model":"gpt-4","n":3,"messages":[{"role":"user","content":"hi"}]}"#;
+    let mut host = attempt(&upstreams("anthropic", object!({})), state(&context(Dialect::OpenAi, false)));
+    host.request(&client_headers(), &[body]);
+    let reply = host.reply().unwrap();
+    let error = &json(&reply.body)["error"];
+    assert_eq!((reply.status, &error["param"]), (400, &"n".into()));
+}
+
+#[test]
+fn a_fallback_that_cannot_take_over_tells_the_earlier_error_with_a_note() {
+    let body = br#"{"model":"gpt-4","n":3,"messages":[{"role":"user","content":"hi"}]}"#;
+    let mut state = state(&context(Dialect::OpenAi, false));
+    let error = ApiError::new(ErrorKind::RateLimit, "Too fast.").with_code("rate_limit_exceeded");
+    state.insert(names::FAILURE_KEY, EarlierFailure { provider: "openai".into(), error }.encode());
+    let mut host = attempt(&upstreams("anthropic", object!({})), state);
+    host.attempt = 2;
+    host.request(&client_headers(), &[body]);
+    let reply = host.reply().unwrap();
+    let error = &json(&reply.body)["error"];
+    assert_eq!((reply.status, &error["code"]), (429, &"rate_limit_exceeded".into()));
+    let message = error["message"].as_str().unwrap();
+    assert!(message.starts_with("Too fast.") && message.contains("`n`"), "{message}");
+}
+
+#[test]
+fn a_fallback_after_silence_says_so() {
+    let body = br#"{"model":"gpt-4","n":3,"messages":[{"role":"user","content":"hi"}]}"#;
+    let mut host = attempt(&upstreams("anthropic", object!({})), state(&context(Dialect::OpenAi, false)));
+    host.attempt = 2;
+    host.request(&client_headers(), &[body]);
+    assert_eq!(host.reply().unwrap().status, 503);
+}
+
+#[test]
+fn bodies_and_their_translations_are_bounded() {
+    let mut host = attempt(&upstreams("anthropic", object!({})), state(&context(Dialect::OpenAi, false)));
+    let large = vec![b' '; 9 << 20];
+    host.request(&client_headers(), &[&large]);
+    assert_eq!(host.reply().unwrap().status, 413);
+}
+
+#[test]
+fn an_anthropic_client_keeps_its_version_towards_anthropic() {
+    let mut headers = client_headers();
+    headers.push(("anthropic-version", "2026-10-21"));
+    headers.push(("anthropic-beta", "b1"));
+    let mut host = attempt(&upstreams("anthropic", object!({})), state(&context(Dialect::Anthropic, false)));
+    let sent = host.request(&headers, &[br#"{"model":"gpt-4","max_tokens":5,"messages":[]}"#]);
+    assert_eq!(header(&sent, "anthropic-version"), Some("2026-10-21"));
+    assert_eq!(header(&sent, "anthropic-beta"), Some("b1"));
+    assert_eq!(header(&sent, "x-api-key"), Some(ANTHROPIC_KEY));
+}

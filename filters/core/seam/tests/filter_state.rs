@@ -1,0 +1,74 @@
+//! What is written to filter state is read back as it was, and anything else is refused.
+
+use llm_api::{ApiError, Dialect, ErrorKind};
+use proptest::option;
+use proptest::prelude::*;
+use seam::{ContextError, EarlierFailure, Headers, RequestContext, Target};
+
+fn context() -> impl Strategy<Value = RequestContext> {
+    let target = (".*", option::of(".*")).prop_map(|(provider, model)| Target { provider, model });
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    (any::<bool>(), flags, ".*", ".*", option::of(any::<u64>()), prop::collection::vec(target, 0..4)).prop_map(
+        |(openai, (stream, include_usage, gateway), requested_model, body_model, content_length, targets)| {
+            let dialect = if openai { Dialect::OpenAi } else { Dialect::Anthropic };
+            RequestContext {
+                dialect,
+                stream,
+                include_usage,
+                gateway,
+                requested_model,
+                body_model,
+                content_length,
+                targets,
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_context_survives(context in context()) {
+        prop_assert_eq!(RequestContext::decode(&context.encode()), Ok(context));
+    }
+
+    #[test]
+    fn a_failure_survives(provider in ".*", message in ".*", param in option::of(".*"), code in option::of(".*")) {
+        let failure = EarlierFailure {
+            provider,
+            error: ApiError { kind: ErrorKind::Overloaded, message, param, code },
+        };
+        prop_assert_eq!(EarlierFailure::decode(&failure.encode()), Ok(failure));
+    }
+
+    #[test]
+    fn headers_survive_whatever_bytes_they_hold(pairs in prop::collection::vec(("[a-z-]+", any::<Vec<u8>>()), 0..8)) {
+        let headers: Headers = pairs.into_iter().collect();
+        prop_assert_eq!(Headers::decode(&headers.encode()), Ok(headers));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in any::<Vec<u8>>()) {
+        let _ = RequestContext::decode(&bytes);
+        let _ = EarlierFailure::decode(&bytes);
+        let _ = Headers::decode(&bytes);
+    }
+}
+
+#[test]
+fn a_cut_value_is_refused_at_every_length() {
+    let whole = RequestContext {
+        dialect: Dialect::OpenAi,
+        stream: true,
+        include_usage: false,
+        gateway: true,
+        requested_model: "gpt-4".into(),
+        body_model: "gpt-4".into(),
+        content_length: Some(42),
+        targets: Vec::new(),
+    }
+    .encode();
+    for length in 0..whole.len() {
+        let cut = whole.get(..length).unwrap_or_default();
+        assert_eq!(RequestContext::decode(cut), Err(ContextError), "cut to {length} bytes");
+    }
+}
