@@ -1,1 +1,6 @@
-//! The command-line tool: renders Envoy configuration and documents the filters' own.
+//! The command-line tool's library: renders Envoy configuration.
+
+#![forbid(unsafe_code)]
+
+pub mod render;
+pub mod yaml;

@@ -209,16 +209,20 @@ fn finish(mut edit: StreamEdit, last: Option<(&[u8], bool, Vec<u8>)>, out: &mut 
 
 /// An error of Envoy's own in a client's terms. Envoy's text names internal addresses and flags; those are for its log.
 fn envoy_error(status: u16) -> ApiError {
-    let message = match status {
-        401 => "The request is not authenticated.",
-        403 => "The request is not allowed.",
-        404 => "Nothing is served at this path.",
-        408 => "The request did not arrive in time.",
-        413 => "The request is larger than is accepted here.",
-        429 => "Too many requests.",
-        503 => "No provider can take the request now.",
-        504 => "No provider answered in time.",
-        _ => "The request could not be served.",
+    let (message, code) = match status {
+        401 => ("The request is not authenticated.", None),
+        403 => ("The request is not allowed.", None),
+        404 => ("Nothing is served at this path.", Some("unknown_endpoint")),
+        408 => ("The request did not arrive in time.", None),
+        413 => ("The request is larger than is accepted here.", None),
+        429 => ("Too many requests.", None),
+        503 => ("No provider could be reached.", Some("provider_unavailable")),
+        504 => ("No provider answered in time.", Some("provider_timeout")),
+        _ => ("The request could not be served.", None),
     };
-    ApiError::new(ErrorKind::of_status(status), message)
+    let error = ApiError::new(ErrorKind::of_status(status), message);
+    match code {
+        Some(code) => error.with_code(code),
+        None => error,
+    }
 }

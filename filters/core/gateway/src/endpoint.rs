@@ -56,6 +56,7 @@ fn require(headers: &Headers, method: &str, dialect: Dialect) -> Result<(), Refu
     if headers.bytes(":method") == Some(method.as_bytes()) {
         return Ok(());
     }
-    let error = ApiError::new(ErrorKind::MethodNotAllowed, format!("This endpoint takes {method} requests only."));
+    let error =
+        ApiError::new(ErrorKind::MethodNotAllowed, format!("This endpoint takes {method} requests only."));
     Err(Refusal { dialect, error })
 }

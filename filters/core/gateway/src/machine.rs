@@ -74,7 +74,9 @@ impl Gateway {
         if end_of_stream {
             return refuse(&Refusal::no_body(generation.dialect), out);
         }
-        if headers.number::<u64>("content-length").is_some_and(|length| length > self.config.max_body_bytes as u64)
+        if headers
+            .number::<u64>("content-length")
+            .is_some_and(|length| length > self.config.max_body_bytes as u64)
         {
             return refuse(&self.too_large(&generation), out);
         }
@@ -122,7 +124,10 @@ impl Gateway {
             dialect: generation.dialect,
             error: ApiError::new(
                 ErrorKind::RequestTooLarge,
-                format!("The request's body is larger than the {} bytes accepted here.", self.config.max_body_bytes),
+                format!(
+                    "The request's body is larger than the {} bytes accepted here.",
+                    self.config.max_body_bytes
+                ),
             ),
         }
     }

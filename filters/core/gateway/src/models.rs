@@ -15,7 +15,9 @@ pub(crate) fn list(models: &Models, dialect: Dialect, out: &mut dyn Output) {
     answer(
         &match dialect {
             Dialect::OpenAi => json!({"object": "list", "data": data}),
-            Dialect::Anthropic => json!({"data": data, "has_more": false, "first_id": first, "last_id": last}),
+            Dialect::Anthropic => {
+                json!({"data": data, "has_more": false, "first_id": first, "last_id": last})
+            }
         },
         out,
     );

@@ -48,7 +48,8 @@ pub(crate) fn plan(config: &GatewayConfig, request: Generation, body: &[u8]) -> 
         .then(|| able.iter().map(|target| target.provider.as_str()).collect::<Vec<_>>().join(","));
 
     let body_model = first_model(&able, &resolved, dialect).unwrap_or(&peek.model);
-    let spliced = (body_model != peek.model).then(|| translate::splice(body, peek.model_span.clone(), body_model));
+    let spliced =
+        (body_model != peek.model).then(|| translate::splice(body, peek.model_span.clone(), body_model));
     let length = spliced.as_ref().map_or(body.len(), Vec::len);
     let targets = &resolved.route.targets;
     Ok(Plan {
@@ -141,11 +142,7 @@ fn inexpressible(lost: &[Unsupported]) -> ApiError {
 /// The model name to put into the body: the one that the first attempt needs, so that its provider filter need not touch the body.
 ///
 /// A target that speaks another API translates the body anyway, and takes the name from the plan.
-fn first_model<'a>(
-    able: &[&'a PlannedTarget],
-    resolved: &Resolved<'a>,
-    dialect: Dialect,
-) -> Option<&'a str> {
+fn first_model<'a>(able: &[&'a PlannedTarget], resolved: &Resolved<'a>, dialect: Dialect) -> Option<&'a str> {
     match able.first() {
         Some(first) if first.api == dialect => Some(first.model.as_deref().unwrap_or(resolved.model)),
         Some(_) => None,

@@ -25,7 +25,8 @@ fn a_json_answer_says_the_model_that_was_asked_for() {
     let mut host = fast("{}");
     let body = br#"{"id":"a","model":"gpt-4-0613","choices":[{"model":"inner"}]}"#;
     let length = body.len().to_string();
-    let got = host.response(&[(":status", "200"), JSON, ("content-length", &length)], &[&body[..10], &body[10..]]);
+    let got =
+        host.response(&[(":status", "200"), JSON, ("content-length", &length)], &[&body[..10], &body[10..]]);
     assert_eq!(got.body, br#"{"id":"a","model":"fast","choices":[{"model":"inner"}]}"#);
     assert_eq!(got.headers.unwrap().number("content-length"), Some(got.body.len()));
 }
@@ -67,7 +68,9 @@ fn every_chunk_of_a_stream_says_the_model_that_was_asked_for() {
 
 #[test]
 fn a_stream_that_ends_without_its_terminal_event_ends_in_an_error() {
-    for (last, eos_alone) in [("", true), ("data: {\"model\":\"gpt-4-06", true), ("data: {\"model\":\"gpt-4-06", false)] {
+    for (last, eos_alone) in
+        [("", true), ("data: {\"model\":\"gpt-4-06", true), ("data: {\"model\":\"gpt-4-06", false)]
+    {
         let mut host = fast("{}");
         let first = "data: {\"model\":\"gpt-4-0613\",\"choices\":[]}\n\n";
         let mut chunks = vec![first.as_bytes(), last.as_bytes()];
@@ -76,7 +79,10 @@ fn a_stream_that_ends_without_its_terminal_event_ends_in_an_error() {
         }
         let got = String::from_utf8(host.response(&[(":status", "200"), SSE], &chunks).body).unwrap();
         let renamed = first.replace("gpt-4-0613", "fast");
-        let error = got.strip_prefix(&renamed).and_then(|rest| rest.strip_prefix("data: ")).unwrap_or_else(|| panic!("{got}"));
+        let error = got
+            .strip_prefix(&renamed)
+            .and_then(|rest| rest.strip_prefix("data: "))
+            .unwrap_or_else(|| panic!("{got}"));
         assert_eq!(json(error.trim().as_bytes())["error"]["code"], "stream_interrupted");
         assert!(!got.contains("[DONE]"));
     }
@@ -99,7 +105,10 @@ fn envoys_own_errors_come_in_the_clients_shape() {
     let got = host.response(&headers, &[&text[..9], &text[9..]]);
     assert_eq!(json(&got.body)["error"]["type"], "server_error");
     let headers = got.headers.unwrap();
-    assert_eq!((headers.text(":status"), headers.text("content-type")), (Some("503"), Some("application/json")));
+    assert_eq!(
+        (headers.text(":status"), headers.text("content-type")),
+        (Some("503"), Some("application/json"))
+    );
     assert_eq!(headers.number("content-length"), Some(got.body.len()));
 
     let mut host = fast("{}");
@@ -134,7 +143,10 @@ fn the_status_that_the_router_must_not_see_is_restored() {
 #[test]
 fn where_headers_cannot_be_held_an_answer_is_renamed_without_a_length() {
     let mut host = fast(r#"{"headers_held": false}"#);
-    let got = host.response(&[(":status", "200"), JSON, ("content-length", "22")], &[br#"{"model":"#, br#""gpt-4-0613"}"#]);
+    let got = host.response(
+        &[(":status", "200"), JSON, ("content-length", "22")],
+        &[br#"{"model":"#, br#""gpt-4-0613"}"#],
+    );
     assert_eq!(got.body, br#"{"model":"fast"}"#);
     assert_eq!(got.headers.unwrap().text("content-length"), None);
 }

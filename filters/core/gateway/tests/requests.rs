@@ -31,7 +31,8 @@ fn the_body_goes_on_untouched_where_the_name_already_fits() {
 #[test]
 fn an_alias_is_spliced_and_nothing_else_moves() {
     let mut host = gateway("{}");
-    let sent = host.request(&post(CHAT), &[br#"{ "model":"fast","messages":[{"role":"user","content":"\u0068i"}]}"#]);
+    let sent = host
+        .request(&post(CHAT), &[br#"{ "model":"fast","messages":[{"role":"user","content":"\u0068i"}]}"#]);
     assert_eq!(sent.body, br#"{ "model":"gpt-4","messages":[{"role":"user","content":"\u0068i"}]}"#);
     let headers = sent.headers.unwrap();
     assert_eq!(headers.text("content-length"), Some(sent.body.len().to_string().as_str()));
@@ -79,7 +80,10 @@ fn what_a_client_may_not_say_is_removed() {
         ("x-envoy-external-address", "192.0.2.1"),
         ("x-other", "kept"),
     ]);
-    let sent = host.request(&headers, &[br#"{"model":"gpt-4","messages":[{"role":"user","content":"x"}]}"#]).headers.unwrap();
+    let sent = host
+        .request(&headers, &[br#"{"model":"gpt-4","messages":[{"role":"user","content":"x"}]}"#])
+        .headers
+        .unwrap();
     assert_eq!(sent.text("x-ai-model"), Some("gpt-4"));
     for gone in ["x-ai-plan", "x-ai-anything", "x-envoy-retry-on", "x-envoy-upstream-rq-per-try-timeout-ms"] {
         assert_eq!(sent.text(gone), None, "{gone}");
@@ -183,7 +187,10 @@ fn a_request_without_a_body_or_with_another_method_is_refused() {
 fn other_paths_are_refused_or_left_alone_as_configured() {
     let mut host = gateway("{}");
     host.request_headers(&[(":method", "POST"), (":path", "/v1/embeddings")], false);
-    assert_eq!((host.reply().unwrap().status, &host.reply().unwrap().headers[0].1[..]), (404, "application/json"));
+    assert_eq!(
+        (host.reply().unwrap().status, &host.reply().unwrap().headers[0].1[..]),
+        (404, "application/json")
+    );
 
     let mut host = gateway(r#"{"other_paths": "pass"}"#);
     let sent = host.request(&[(":method", "POST"), (":path", "/health"), ("x-ai-model", "x")], &[b"body"]);
@@ -221,11 +228,16 @@ fn models_are_listed_in_the_clients_dialect() {
     assert_eq!(body["object"], "list");
 
     let mut host = gateway("{}");
-    host.request_headers(&[(":method", "GET"), (":path", "/v1/models"), ("anthropic-version", "2023-06-01")], true);
+    host.request_headers(
+        &[(":method", "GET"), (":path", "/v1/models"), ("anthropic-version", "2023-06-01")],
+        true,
+    );
     let body = json(&host.reply().unwrap().body);
     assert_eq!((&body["has_more"], &body["first_id"]), (&false.into(), &"gpt-4".into()));
 
-    for (path, status) in [("/v1/models/gpt-4", 200), ("/v1/models/gpt-4o-mini", 200), ("/v1/models/nope", 404)] {
+    for (path, status) in
+        [("/v1/models/gpt-4", 200), ("/v1/models/gpt-4o-mini", 200), ("/v1/models/nope", 404)]
+    {
         let mut host = gateway("{}");
         host.request_headers(&[(":method", "GET"), (":path", path)], true);
         assert_eq!(host.reply().unwrap().status, status, "{path}");

@@ -1,6 +1,6 @@
 //! An error as an API client sees it: one value, the body of either dialect.
 
-use serde_json::json;
+use serde::Serialize;
 
 use crate::Dialect;
 
@@ -149,14 +149,51 @@ impl ApiError {
     ///
     /// OpenAI: `{"error":{"message","type","param","code"}}`; Anthropic: `{"type":"error","error":{"type","message"}}`.
     pub fn body(&self, dialect: Dialect) -> String {
-        match dialect {
-            Dialect::OpenAi => json!({"error": {
-                "message": self.message, "type": self.kind.openai_type(), "param": self.param, "code": self.code,
-            }}),
-            Dialect::Anthropic => json!({"type": "error", "error": {
-                "type": self.kind.anthropic_type(), "message": self.message,
-            }}),
-        }
-        .to_string()
+        let written = match dialect {
+            Dialect::OpenAi => serde_json::to_string(&OpenAiBody {
+                error: OpenAiError {
+                    message: &self.message,
+                    kind: self.kind.openai_type(),
+                    param: self.param.as_deref(),
+                    code: self.code.as_deref(),
+                },
+            }),
+            Dialect::Anthropic => serde_json::to_string(&AnthropicBody {
+                kind: "error",
+                error: AnthropicError { kind: self.kind.anthropic_type(), message: &self.message },
+            }),
+        };
+        // Strings alone always serialise.
+        written.unwrap_or_default()
     }
+}
+
+/// OpenAI's error body, in the order in which the API itself writes it.
+#[derive(Serialize)]
+struct OpenAiBody<'a> {
+    error: OpenAiError<'a>,
+}
+
+#[derive(Serialize)]
+struct OpenAiError<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    param: Option<&'a str>,
+    code: Option<&'a str>,
+}
+
+/// Anthropic's error body, likewise.
+#[derive(Serialize)]
+struct AnthropicBody<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    error: AnthropicError<'a>,
+}
+
+#[derive(Serialize)]
+struct AnthropicError<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    message: &'a str,
 }

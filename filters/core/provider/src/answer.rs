@@ -143,11 +143,16 @@ fn kind(attempt: &Attempt, headers: &Headers) -> Kind {
     if !(200..300).contains(&status) {
         return Kind::Unusable(unusable(&format!("answered with status {status}")));
     }
-    let streams = headers.text("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+    let content_type = headers.text("content-type").unwrap_or_default();
+    let streams = content_type.starts_with("text/event-stream");
     let read = attempt.context.stream || attempt.translates() || !attempt.context.gateway;
     match (attempt.context.stream, streams) {
         (true, false) => Kind::Unusable(unusable("was asked for a stream and sent none")),
         (false, true) => Kind::Unusable(unusable("sent a stream unasked")),
+        // A captive portal or a parked domain says 200 too.
+        (false, false) if !content_type.starts_with("application/json") => {
+            Kind::Unusable(unusable("answered something that is not JSON"))
+        }
         _ if !read => Kind::PassedAsItIs,
         _ if !matches!(headers.text("content-encoding"), None | Some("identity")) => {
             Kind::Unusable(unusable("compressed its answer unasked"))
@@ -172,7 +177,11 @@ impl Answer {
             (State::Peeking(peek), Input::ResponseTrailers) => self.peeked(peek, b"", Last::Yes, out),
             (State::ReadingPeek(peek, last), Input::Bytes(bytes)) => self.peeked(peek, bytes, last, out),
             (State::Streaming(stream), Input::ResponseBody { size: 0, end_of_stream }) => {
-                if end_of_stream { (finish(stream, out), Flow::Continue) } else { (State::Streaming(stream), Flow::Continue) }
+                if end_of_stream {
+                    (finish(stream, out), Flow::Continue)
+                } else {
+                    (State::Streaming(stream), Flow::Continue)
+                }
             }
             (State::Streaming(stream), Input::ResponseBody { size, end_of_stream }) => {
                 let last = if end_of_stream { Last::Yes } else { Last::No };
@@ -289,20 +298,25 @@ impl Answer {
     }
 
     fn provider_error(&self, status: u16, body: &[u8]) -> ApiError {
-        translate::provider_error(self.attempt.api(), self.attempt.name(), status, body)
+        translate::provider_error(self.attempt.name(), status, body)
     }
 
     /// Ends the attempt: an error for the client, under a status from which Envoy goes on to the next target where there is one.
     fn fail(&self, seen: u16, error: &ApiError, body: Body, out: &mut dyn Output) -> State {
         let status = failure::status(&self.attempt, seen, error);
         // The provider's words stay out of the log: errors quote prompts and keys.
-        let line = format!("provider {}: attempt {} failed with status {seen}", self.attempt.name(), self.attempt.number);
+        let line = format!(
+            "provider {}: attempt {} failed with status {seen}",
+            self.attempt.name(),
+            self.attempt.number
+        );
         out.emit(Effect::Log(Level::Info, &line));
         let earlier = EarlierFailure { provider: self.attempt.name().to_owned(), error: error.clone() };
         out.emit(Effect::Publish(names::FAILURE_KEY, &earlier.encode()));
         match body {
             Body::None => {
-                let headers = response_headers::failure(&self.attempt, &self.headers, status, Length::Unknown);
+                let headers =
+                    response_headers::failure(&self.attempt, &self.headers, status, Length::Unknown);
                 out.emit(Effect::ReplaceResponseHeaders(&headers));
                 State::Finished
             }

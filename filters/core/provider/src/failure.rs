@@ -50,7 +50,10 @@ pub(crate) fn cannot_express(
     let note = format!("provider `{}` cannot express {}", attempt.name(), named.join(", "));
     match earlier {
         Some(EarlierFailure { provider, error }) => ApiError {
-            message: format!("{} (From provider `{provider}`; {note}, so it could not take over.)", error.message),
+            message: format!(
+                "{} (From provider `{provider}`; {note}, so it could not take over.)",
+                error.message
+            ),
             ..error
         },
         None if attempt.number > 1 => ApiError::new(

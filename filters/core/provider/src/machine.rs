@@ -70,7 +70,8 @@ impl ProviderAttempt {
                 (State::Sent(attempt), Flow::Continue)
             }
             request if end_of_stream => {
-                let message = "The request has no body; a JSON object with `model` and `messages` is expected.";
+                let message =
+                    "The request has no body; a JSON object with `model` and `messages` is expected.";
                 refuse(request.dialect(), &ApiError::new(ErrorKind::InvalidRequest, message), out)
             }
             request => (State::AwaitingBody(sources, request), Flow::Pause),
@@ -146,7 +147,9 @@ impl Machine for ProviderAttempt {
             (State::AskingContext(sources, request, size), Input::Attribute(value)) => {
                 let context = value.and_then(|value| RequestContext::decode(value).ok());
                 let request = match (request, context) {
-                    (Request::Undescribed(chosen), Some(context)) => Request::Described(chosen.attempt(context)),
+                    (Request::Undescribed(chosen), Some(context)) => {
+                        Request::Described(chosen.attempt(context))
+                    }
                     (request, _) => request,
                 };
                 read_body(sources, request, size)

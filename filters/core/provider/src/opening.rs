@@ -123,7 +123,10 @@ impl Sources {
     /// Keeps what a later attempt may need and this one takes away. Credentials are not kept: no attempt ever needs a client's.
     pub(crate) fn keep(&self, number: u32, out: &mut dyn Output) {
         if number == 1 {
-            out.emit(Effect::Publish(names::ORIGINAL_HEADERS_KEY, &request_headers::keepable(&self.current).encode()));
+            out.emit(Effect::Publish(
+                names::ORIGINAL_HEADERS_KEY,
+                &request_headers::keepable(&self.current).encode(),
+            ));
         }
     }
 

@@ -29,7 +29,12 @@ pub(crate) const CREDENTIALS: [&str; 9] = [
 ];
 
 /// Replaces the request's headers by those that this provider gets.
-pub(crate) fn rebuild(attempt: &Attempt, sources: &Sources, content_length: Option<u64>, out: &mut dyn Output) {
+pub(crate) fn rebuild(
+    attempt: &Attempt,
+    sources: &Sources,
+    content_length: Option<u64>,
+    out: &mut dyn Output,
+) {
     let provider = &attempt.upstream.provider;
     let mut headers = Headers::with_capacity(16);
     headers.push(":method", "POST");

@@ -54,7 +54,9 @@ impl Upstream {
         let path = format!("{}{}", provider.base_path, provider.api.endpoint());
         let credential = match (&provider.auth, provider.api) {
             (Auth::None, _) => None,
-            (Auth::ApiKey(key), Dialect::OpenAi) => Some(("authorization", format!("Bearer {}", key.reveal()))),
+            (Auth::ApiKey(key), Dialect::OpenAi) => {
+                Some(("authorization", format!("Bearer {}", key.reveal())))
+            }
             (Auth::ApiKey(key), Dialect::Anthropic) => Some(("x-api-key", key.reveal().clone())),
         };
         Self { provider, path, credential }

@@ -28,7 +28,8 @@ const CHUNK: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"
 fn a_message_becomes_a_completion() {
     let mut host = sent("anthropic", Dialect::OpenAi, false);
     let (first, rest) = MESSAGE.as_bytes().split_at(100);
-    let headers = [(":status", "200"), JSON, ("request-id", "req_1"), ("anthropic-organization-id", "org-canary")];
+    let headers =
+        [(":status", "200"), JSON, ("request-id", "req_1"), ("anthropic-organization-id", "org-canary")];
     let got = host.response(&headers, &[first, rest, b""]);
     let body = json(&got.body);
     assert_eq!((&body["object"], &body["model"]), (&"chat.completion".into(), &"gpt-4".into()));
@@ -47,7 +48,10 @@ fn a_stream_is_held_until_its_first_content_and_is_the_same_however_it_is_cut() 
     let mut whole = sent("anthropic", Dialect::OpenAi, true);
     let expected = whole.response(&[(":status", "200"), SSE], &[STREAM.as_bytes()]).body;
     let text = String::from_utf8(expected.clone()).unwrap();
-    assert!(text.contains("\"Hel\"") && text.ends_with("data: [DONE]\n\n") && !text.contains("claude"), "{text}");
+    assert!(
+        text.contains("\"Hel\"") && text.ends_with("data: [DONE]\n\n") && !text.contains("claude"),
+        "{text}"
+    );
     let first_content = STREAM.find("\"Hel\"").unwrap();
     for size in [1, 2, 3, 7, 50, 333] {
         let mut host = sent("anthropic", Dialect::OpenAi, true);
@@ -69,14 +73,24 @@ fn a_stream_is_held_until_its_first_content_and_is_the_same_however_it_is_cut() 
 #[test]
 fn an_untranslated_answer_beside_the_gateway_is_not_read() {
     let mut host = sent("openai", Dialect::OpenAi, false);
-    let headers = [(":status", "200"), JSON, ("content-length", "2"), ("set-cookie", "canary"), ("openai-organization", "x")];
+    let headers = [
+        (":status", "200"),
+        JSON,
+        ("content-length", "2"),
+        ("set-cookie", "canary"),
+        ("openai-organization", "x"),
+    ];
     let got = host.response(&headers, &[b"{}"]);
     assert_eq!(got.body, b"{}");
     let names: Vec<_> = got.headers.as_ref().unwrap().iter().map(|(name, _)| name).collect();
-    assert_eq!(names, [":status", "content-type", "content-length", "x-ai-provider", "x-ai-model", "x-ai-attempts"]);
+    assert_eq!(
+        names,
+        [":status", "content-type", "content-length", "x-ai-provider", "x-ai-model", "x-ai-attempts"]
+    );
 
     let mut host = sent("openai", Dialect::OpenAi, true);
-    let got = host.response(&[(":status", "200"), SSE], &[CHUNK.as_bytes(), b"anything after the first content", b""]);
+    let got = host
+        .response(&[(":status", "200"), SSE], &[CHUNK.as_bytes(), b"anything after the first content", b""]);
     assert_eq!(got.body, format!("{CHUNK}anything after the first content").into_bytes());
 }
 
@@ -85,7 +99,8 @@ fn an_error_inside_a_stream_before_content_is_retried() {
     let role = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
     let error = "data: {\"error\":{\"message\":\"boom\",\"type\":\"server_error\",\"code\":500}}\n\n";
     let mut host = sent("openai", Dialect::OpenAi, true);
-    let got = host.response(&[(":status", "200"), SSE], &[role.as_bytes(), error.as_bytes(), b"data: [DONE]\n\n", b""]);
+    let got = host
+        .response(&[(":status", "200"), SSE], &[role.as_bytes(), error.as_bytes(), b"data: [DONE]\n\n", b""]);
     assert_eq!(header(&got, ":status"), Some("500"));
     assert_eq!(header(&got, "content-type"), Some("application/json"));
     assert_eq!(json(&got.body)["error"]["message"], "boom");
@@ -110,7 +125,8 @@ fn a_stream_that_ends_before_content_is_retried() {
 fn a_broken_translated_stream_ends_in_an_error() {
     let cut = STREAM.split("event: message_delta").next().unwrap();
     let mut host = sent("anthropic", Dialect::OpenAi, true);
-    let got = String::from_utf8(host.response(&[(":status", "200"), SSE], &[cut.as_bytes(), b""]).body).unwrap();
+    let got =
+        String::from_utf8(host.response(&[(":status", "200"), SSE], &[cut.as_bytes(), b""]).body).unwrap();
     assert!(got.contains("\"error\"") && !got.contains("[DONE]"), "{got}");
     assert!(!got.contains("\"finish_reason\":\"stop\""), "{got}");
 }
@@ -143,10 +159,16 @@ fn a_configured_status_is_retried_or_not_and_the_client_sees_the_true_one() {
     let eager = upstreams("openai", object!({"retry_statuses": [404]}));
     let mut host = sent_with(&eager, Dialect::OpenAi, false);
     let got = host.response(&[(":status", "404"), JSON], &[b"{}"]);
-    assert_eq!((header(&got, ":status"), header(&got, names::ORIGINAL_STATUS_HEADER)), (Some("503"), Some("404")));
+    assert_eq!(
+        (header(&got, ":status"), header(&got, names::ORIGINAL_STATUS_HEADER)),
+        (Some("503"), Some("404"))
+    );
     let mut host = sent_with(&eager, Dialect::OpenAi, false);
     let got = host.response(&[(":status", "429"), JSON], &[b"{}"]);
-    assert_eq!((header(&got, ":status"), header(&got, names::ORIGINAL_STATUS_HEADER)), (Some("424"), Some("429")));
+    assert_eq!(
+        (header(&got, ":status"), header(&got, names::ORIGINAL_STATUS_HEADER)),
+        (Some("424"), Some("429"))
+    );
 }
 
 #[test]
@@ -161,7 +183,8 @@ fn our_refused_credentials_are_not_quoted() {
 
 #[test]
 fn an_answer_that_is_none_is_a_failure_that_is_retried() {
-    let rows: [(bool, &[(&str, &str)], &str); 5] = [
+    let rows: [(bool, &[(&str, &str)], &str); 6] = [
+        (false, &[(":status", "200"), ("content-type", "text/html")], "<html>Sign in</html>"),
         (false, &[(":status", "200"), JSON], "not json"),
         (false, &[(":status", "200"), SSE], "data: {}\n\n"),
         (true, &[(":status", "200"), JSON], "{}"),
@@ -178,6 +201,9 @@ fn an_answer_that_is_none_is_a_failure_that_is_retried() {
     let mut host = sent("anthropic", Dialect::OpenAi, false);
     let got = host.response(&[(":status", "200"), JSON], &[]);
     assert_eq!(header(&got, ":status"), Some("502"));
+    let mut host = sent("openai", Dialect::OpenAi, false);
+    let got = host.response(&[(":status", "200"), ("content-type", "text/html")], &[b"<html>Sign in</html>"]);
+    assert_eq!(header(&got, ":status"), Some("502"), "also where the answer would not be read");
 }
 
 #[test]
@@ -201,14 +227,16 @@ fn an_error_without_a_body_keeps_its_status() {
 
 #[test]
 fn without_the_gateway_the_model_is_renamed_here() {
-    let mut host = common::attempt(&upstreams("openai", object!({"model_name_override": "shown"})), Default::default());
+    let mut host =
+        common::attempt(&upstreams("openai", object!({"model_name_override": "shown"})), Default::default());
     host.request(&common::client_headers(), &[&common::body(false)]);
     let got = host.response(&[(":status", "200"), JSON], &[br#"{"model":"gpt-4-0613"}"#]);
     assert_eq!(got.body, br#"{"model":"shown"}"#);
 
     let mut host = common::attempt(&upstreams("openai", object!({})), Default::default());
     host.request(&common::client_headers(), &[&common::body(true)]);
-    let got = String::from_utf8(host.response(&[(":status", "200"), SSE], &[CHUNK.as_bytes(), b""]).body).unwrap();
+    let got =
+        String::from_utf8(host.response(&[(":status", "200"), SSE], &[CHUNK.as_bytes(), b""]).body).unwrap();
     let renamed = CHUNK.replace("gpt-4-0613", "gpt-4");
     assert!(got.starts_with(&renamed) && got.contains("stream_interrupted"), "{got}");
 

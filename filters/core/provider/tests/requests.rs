@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{ANTHROPIC_KEY, CHAT, OPENAI_KEY, attempt, body, client_headers, context, header, json, state, upstreams};
+use common::{
+    ANTHROPIC_KEY, CHAT, OPENAI_KEY, attempt, body, client_headers, context, header, json, state, upstreams,
+};
 use llm_api::{ApiError, Dialect, ErrorKind};
 use seam::testing::{FilterState, Message};
 use seam::{EarlierFailure, RequestContext, names};
@@ -18,8 +20,17 @@ fn a_request_that_fits_goes_out_with_new_headers_and_its_own_body() {
     let sent = host.request(&client_headers(), &[&body(false)]);
     assert_eq!(sent.body, body(false));
     let expected = [
-        ":method", ":scheme", ":authority", ":path", "content-type", "content-length", "accept", "accept-encoding",
-        "user-agent", "x-request-id", "authorization",
+        ":method",
+        ":scheme",
+        ":authority",
+        ":path",
+        "content-type",
+        "content-length",
+        "accept",
+        "accept-encoding",
+        "user-agent",
+        "x-request-id",
+        "authorization",
     ];
     assert_eq!(header_names(&sent), expected);
     assert_eq!(header(&sent, ":path"), Some("/v1/chat/completions"));
@@ -39,18 +50,38 @@ fn the_second_attempt_carries_nothing_of_the_first() {
     assert_eq!(header(&failed, ":status"), Some("503"));
 
     // Envoy hands the second attempt the headers as the first one left them, and the body as the client sent it.
-    let left: Vec<(&str, &str)> =
-        sent.headers.as_ref().unwrap().iter().map(|(name, value)| (name, std::str::from_utf8(value).unwrap())).collect();
+    let left: Vec<(&str, &str)> = sent
+        .headers
+        .as_ref()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| (name, std::str::from_utf8(value).unwrap()))
+        .collect();
     let second = upstreams("anthropic", object!({"pass_request_headers": ["x-trace"]}));
     let mut host = attempt(&second, host.state().clone());
     host.attempt = 2;
     let sent = host.request(&left, &[&body(true)]);
     let expected = [
-        ":method", ":scheme", ":authority", ":path", "content-type", "content-length", "accept", "accept-encoding",
-        "user-agent", "x-request-id", "x-trace", "anthropic-version", "x-api-key",
+        ":method",
+        ":scheme",
+        ":authority",
+        ":path",
+        "content-type",
+        "content-length",
+        "accept",
+        "accept-encoding",
+        "user-agent",
+        "x-request-id",
+        "x-trace",
+        "anthropic-version",
+        "x-api-key",
     ];
     assert_eq!(header_names(&sent), expected);
-    assert_eq!(header(&sent, "x-trace"), Some("t1"), "taken away by the first attempt, and back from the originals");
+    assert_eq!(
+        header(&sent, "x-trace"),
+        Some("t1"),
+        "taken away by the first attempt, and back from the originals"
+    );
     assert_eq!(header(&sent, "x-api-key"), Some(ANTHROPIC_KEY));
     assert_eq!(header(&sent, ":path"), Some("/v1/messages"));
     assert_eq!(header(&sent, "accept"), Some("text/event-stream"));
@@ -80,7 +111,10 @@ fn another_model_name_is_spliced_in_with_the_right_length() {
     described.targets[0].model = Some("gpt-4-turbo".into());
     let mut host = attempt(&upstreams("openai", object!({})), state(&described));
     let sent = host.request(&client_headers(), &[&body(false)[..9], &body(false)[9..]]);
-    assert_eq!(sent.body, String::from_utf8(body(false)).unwrap().replace("gpt-4", "gpt-4-turbo").into_bytes());
+    assert_eq!(
+        sent.body,
+        String::from_utf8(body(false)).unwrap().replace("gpt-4", "gpt-4-turbo").into_bytes()
+    );
     assert_eq!(header(&sent, "content-length"), Some(&*sent.body.len().to_string()));
 }
 

@@ -51,7 +51,10 @@ pub struct ContextError;
 impl RequestContext {
     /// The model that this provider was planned to serve the request with.
     pub fn target_model(&self, provider: &str) -> Option<&str> {
-        self.targets.iter().find(|target| target.provider == provider).and_then(|target| target.model.as_deref())
+        self.targets
+            .iter()
+            .find(|target| target.provider == provider)
+            .and_then(|target| target.model.as_deref())
     }
 
     /// The value for filter state.
@@ -77,12 +80,22 @@ impl RequestContext {
         let dialect = Dialect::from_name(&fields.text()?).ok_or(ContextError)?;
         let (stream, include_usage, gateway) = (fields.flag()?, fields.flag()?, fields.flag()?);
         let (requested_model, body_model) = (fields.text()?, fields.text()?);
-        let content_length = fields.optional()?.map(|length| length.parse().map_err(|_| ContextError)).transpose()?;
+        let content_length =
+            fields.optional()?.map(|length| length.parse().map_err(|_| ContextError)).transpose()?;
         let mut targets = Vec::new();
         while !fields.is_empty() {
             targets.push(Target { provider: fields.text()?, model: fields.optional()? });
         }
-        Ok(Self { dialect, stream, include_usage, gateway, requested_model, body_model, content_length, targets })
+        Ok(Self {
+            dialect,
+            stream,
+            include_usage,
+            gateway,
+            requested_model,
+            body_model,
+            content_length,
+            targets,
+        })
     }
 }
 

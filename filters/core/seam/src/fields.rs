@@ -59,7 +59,8 @@ impl<'a> Reader<'a> {
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], ContextError> {
         let colon = self.0.iter().position(|byte| *byte == b':').ok_or(ContextError)?;
         let (length, rest) = self.0.split_at_checked(colon).ok_or(ContextError)?;
-        let length: usize = std::str::from_utf8(length).ok().and_then(|n| n.parse().ok()).ok_or(ContextError)?;
+        let length: usize =
+            std::str::from_utf8(length).ok().and_then(|n| n.parse().ok()).ok_or(ContextError)?;
         let rest = rest.get(1..).ok_or(ContextError)?;
         let (bytes, rest) = rest.split_at_checked(length).ok_or(ContextError)?;
         self.0 = rest;

@@ -27,7 +27,10 @@ impl Headers {
     /// No headers yet, with room for that many of usual length.
     pub fn with_capacity(capacity: usize) -> Self {
         const USUAL: usize = 32;
-        Self { buffer: Vec::with_capacity(capacity.saturating_mul(USUAL)), pairs: Vec::with_capacity(capacity) }
+        Self {
+            buffer: Vec::with_capacity(capacity.saturating_mul(USUAL)),
+            pairs: Vec::with_capacity(capacity),
+        }
     }
 
     /// Takes a host's buffer as it is; each pair says where its name and its value lie. A pair that lies elsewhere reads as empty.
@@ -117,7 +120,9 @@ impl Eq for Headers {}
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter().map(|(name, value)| (name, String::from_utf8_lossy(value)))).finish()
+        f.debug_map()
+            .entries(self.iter().map(|(name, value)| (name, String::from_utf8_lossy(value))))
+            .finish()
     }
 }
 

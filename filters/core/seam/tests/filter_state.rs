@@ -8,21 +8,29 @@ use seam::{ContextError, EarlierFailure, Headers, RequestContext, Target};
 fn context() -> impl Strategy<Value = RequestContext> {
     let target = (".*", option::of(".*")).prop_map(|(provider, model)| Target { provider, model });
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-    (any::<bool>(), flags, ".*", ".*", option::of(any::<u64>()), prop::collection::vec(target, 0..4)).prop_map(
-        |(openai, (stream, include_usage, gateway), requested_model, body_model, content_length, targets)| {
-            let dialect = if openai { Dialect::OpenAi } else { Dialect::Anthropic };
-            RequestContext {
-                dialect,
-                stream,
-                include_usage,
-                gateway,
+    (any::<bool>(), flags, ".*", ".*", option::of(any::<u64>()), prop::collection::vec(target, 0..4))
+        .prop_map(
+            |(
+                openai,
+                (stream, include_usage, gateway),
                 requested_model,
                 body_model,
                 content_length,
                 targets,
-            }
-        },
-    )
+            )| {
+                let dialect = if openai { Dialect::OpenAi } else { Dialect::Anthropic };
+                RequestContext {
+                    dialect,
+                    stream,
+                    include_usage,
+                    gateway,
+                    requested_model,
+                    body_model,
+                    content_length,
+                    targets,
+                }
+            },
+        )
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! A provider's error answer in the client's terms.
 
-use llm_api::{ApiError, Dialect, ErrorKind};
+use llm_api::{ApiError, ErrorKind};
 use serde_json::Value;
 
 /// The longest message that is passed on, in bytes.
@@ -30,18 +30,22 @@ const KEY_PREFIXES: &[&str] =
 /// same status, because its SDK must not try again, which a status from 500 would make it do, and because nothing but an operator's hand can
 /// change the outcome; but the message is ours, since providers quote pieces of the key in theirs, and so that nobody
 /// looks for the fault in the client's own key. The code is `provider_credentials_refused`, by which an operator finds it.
-pub fn provider_error(provider: Dialect, provider_name: &str, status: u16, body: &[u8]) -> ApiError {
-    error_of(provider, &format!("The provider `{provider_name}`"), status, body)
+pub fn provider_error(provider_name: &str, status: u16, body: &[u8]) -> ApiError {
+    error_of(&format!("The provider `{provider_name}`"), status, Found::in_body(body))
 }
 
-/// An error that a provider sent in a body under a good status.
-pub(crate) fn in_band_error(provider: Dialect, body: &str) -> ApiError {
-    error_of(provider, "The provider", 200, body.as_bytes())
+/// An error that a provider sent in a body, or in an event, under a good status.
+pub(crate) fn in_band_error(body: &[u8]) -> ApiError {
+    error_of("The provider", 200, Found::in_body(body))
 }
 
-fn error_of(provider: Dialect, who: &str, status: u16, body: &[u8]) -> ApiError {
-    let found = Found::in_body(body);
-    let kind = if status >= 400 { ErrorKind::of_status(status) } else { found.kind(provider) };
+/// The same error, already parsed.
+pub(crate) fn in_band_error_value(value: &Value) -> ApiError {
+    error_of("The provider", 200, Found::in_value(value))
+}
+
+fn error_of(who: &str, status: u16, found: Found) -> ApiError {
+    let kind = if status >= 400 { ErrorKind::of_status(status) } else { found.kind() };
     if found.is_about_credentials(kind) {
         return credentials_refused(who, kind);
     }
@@ -81,6 +85,8 @@ struct Found {
     kind: Option<String>,
     param: Option<String>,
     code: Option<String>,
+    /// An HTTP status inside the body, which vLLM and SGLang put into `code`.
+    status: Option<u16>,
 }
 
 impl Found {
@@ -89,11 +95,22 @@ impl Found {
             return Self::default();
         }
         // serde_json gives up below 128 levels: such a body has no explanation either.
-        let Ok(value) = serde_json::from_slice::<Value>(body) else { return Self::default() };
+        serde_json::from_slice(body).map(|value| Self::in_value(&value)).unwrap_or_default()
+    }
+
+    fn in_value(value: &Value) -> Self {
         // Gemini's compatible endpoint wraps its error into an array.
-        let value = if value.is_array() { value.get(0).unwrap_or(&Value::Null) } else { &value };
+        let value = if value.is_array() { value.get(0).unwrap_or(&Value::Null) } else { value };
         let error = value.get("error").unwrap_or(value);
         let text = |name| error.get(name).and_then(label);
+        // Some servers put the number beside the object and not into it.
+        let numbers = [
+            error.get("code"),
+            error.get("status"),
+            error.get("status_code"),
+            value.get("status"),
+            value.get("status_code"),
+        ];
         Self {
             message: error
                 .as_str()
@@ -107,17 +124,17 @@ impl Found {
             code: error.get("code").and_then(Value::as_str).map(str::to_owned).or_else(|| {
                 error.get("details").and_then(|details| details.get("error_code")).and_then(label)
             }),
+            status: numbers.into_iter().flatten().find_map(http_error),
         }
     }
 
-    /// The kind by the error's own type.
-    fn kind(&self, provider: Dialect) -> ErrorKind {
-        let Some(name) = self.kind.as_deref() else { return ErrorKind::BadGateway };
-        let named = |kind: &ErrorKind| match provider {
-            Dialect::OpenAi => kind.openai_type() == name,
-            Dialect::Anthropic => kind.anthropic_type() == name,
-        };
-        KINDS_BY_TYPE.iter().copied().find(named).unwrap_or(ErrorKind::BadGateway)
+    /// The kind by what says it best: a status number, a code, a type.
+    fn kind(&self) -> ErrorKind {
+        let words = [self.code.as_deref(), self.kind.as_deref()];
+        self.status
+            .map(ErrorKind::of_status)
+            .or_else(|| words.into_iter().flatten().find_map(kind_named))
+            .unwrap_or(ErrorKind::BadGateway)
     }
 
     fn is_about_credentials(&self, kind: ErrorKind) -> bool {
@@ -130,19 +147,42 @@ impl Found {
     }
 }
 
-/// The kinds that a type's name may stand for, the likeliest first where several have one name.
-const KINDS_BY_TYPE: [ErrorKind; 10] = [
-    ErrorKind::InvalidRequest,
-    ErrorKind::Authentication,
-    ErrorKind::Billing,
-    ErrorKind::Permission,
-    ErrorKind::NotFound,
-    ErrorKind::RequestTooLarge,
-    ErrorKind::RateLimit,
-    ErrorKind::BadGateway,
-    ErrorKind::Overloaded,
-    ErrorKind::Timeout,
-];
+/// An HTTP error status, as a number or in digits.
+fn http_error(value: &Value) -> Option<u16> {
+    let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
+    u16::try_from(number).ok().filter(|status| (400..600).contains(status))
+}
+
+/// The kind that a code or type stands for: OpenAI's, Anthropic's, and those of compatible servers in Python, which name it after the
+/// exception. No name means different things to different providers.
+fn kind_named(word: &str) -> Option<ErrorKind> {
+    Some(match word {
+        "invalid_request_error" | "context_length_exceeded" | "content_filter" | "BadRequestError" => {
+            ErrorKind::InvalidRequest
+        }
+        "invalid_api_key" | "authentication_error" | "AuthenticationError" => ErrorKind::Authentication,
+        "billing_error" => ErrorKind::Billing,
+        "permission_error" | "PermissionDeniedError" => ErrorKind::Permission,
+        "model_not_found" | "not_found_error" | "NotFoundError" => ErrorKind::NotFound,
+        "conflict_error" => ErrorKind::Conflict,
+        "request_too_large" => ErrorKind::RequestTooLarge,
+        // OpenAI says 429 to an exhausted quota too: another provider may still have one.
+        "rate_limit_exceeded"
+        | "rate_limit_error"
+        | "insufficient_quota"
+        | "RateLimitError"
+        | "tokens"
+        | "requests" => ErrorKind::RateLimit,
+        "overloaded" | "overloaded_error" | "service_unavailable" | "ServiceUnavailableError" => {
+            ErrorKind::Overloaded
+        }
+        "timeout" | "timeout_error" | "TimeoutError" => ErrorKind::Timeout,
+        "server_error" | "api_error" | "internal_error" | "internal_server_error" | "InternalServerError" => {
+            ErrorKind::Internal
+        }
+        _ => return None,
+    })
+}
 
 /// A wrong key is 400 with some providers, and their message quotes it.
 fn is_about_a_key(message: &str) -> bool {

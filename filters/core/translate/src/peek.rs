@@ -38,7 +38,7 @@ pub fn peek<'a>(dialect: Dialect, body: &'a [u8]) -> Result<RequestPeek<'a>, Api
     let body = json::utf8(body)?;
     let mut duplicate = None;
     let mut deserializer = serde_json::Deserializer::from_str(body);
-    let outcome = deserializer.deserialize_map(TopLevel { duplicate: &mut duplicate });
+    let outcome = deserializer.deserialize_map(TopLevel { dialect, duplicate: &mut duplicate });
     let outcome = outcome.and_then(|found| deserializer.end().map(|()| found));
     let found = match (outcome, duplicate) {
         (_, Some(name)) => return Err(json::duplicate(name)),
@@ -77,7 +77,8 @@ pub(crate) fn flag(value: Option<&RawValue>, path: &str) -> Result<bool, ApiErro
     }
 }
 
-fn include_usage(stream_options: Option<&RawValue>) -> Result<bool, ApiError> {
+/// `stream_options.include_usage`.
+pub(crate) fn include_usage(stream_options: Option<&RawValue>) -> Result<bool, ApiError> {
     let Some(stream_options) = stream_options.filter(|options| !json::is_null(options)) else {
         return Ok(false);
     };
@@ -104,6 +105,7 @@ struct Found<'a> {
 }
 
 struct TopLevel<'s> {
+    dialect: Dialect,
     duplicate: &'s mut Option<&'static str>,
 }
 
@@ -120,7 +122,9 @@ impl<'de> de::Visitor<'de> for TopLevel<'_> {
             let (slot, name) = match &*key {
                 "model" => (&mut found.model, "model"),
                 "stream" => (&mut found.stream, "stream"),
-                "stream_options" => (&mut found.stream_options, "stream_options"),
+                "stream_options" if self.dialect == Dialect::OpenAi => {
+                    (&mut found.stream_options, "stream_options")
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                     continue;

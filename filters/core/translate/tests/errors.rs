@@ -8,7 +8,7 @@ use llm_api::{
 use translate::{ResponseOptions, provider_error, response};
 
 fn error(status: u16, body: &str) -> ApiError {
-    provider_error(OpenAi, "openai", status, body.as_bytes())
+    provider_error("openai", status, body.as_bytes())
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn without_an_explanation_there_is_a_plain_sentence() {
         long.as_bytes(),
     ];
     for body in bodies {
-        let error = provider_error(Anthropic, "claude", 502, body);
+        let error = provider_error("claude", 502, body);
         assert_eq!(error.message, "The provider `claude` answered with status 502 and no explanation.");
         assert_eq!((error.kind, error.param, error.code), (BadGateway, None, None));
     }
@@ -180,19 +180,19 @@ fn under_a_good_status_the_errors_own_type_decides() {
     let table: &[(Dialect, &str, ErrorKind)] = &[
         (Anthropic, "overloaded_error", Overloaded),
         (Anthropic, "rate_limit_error", RateLimit),
-        (Anthropic, "api_error", BadGateway),
+        (Anthropic, "api_error", Internal),
         (Anthropic, "timeout_error", Timeout),
         (Anthropic, "invalid_request_error", InvalidRequest),
         (Anthropic, "authentication_error", Authentication),
         (Anthropic, "never_heard_of", BadGateway),
-        (OpenAi, "server_error", BadGateway),
+        (OpenAi, "server_error", Internal),
         (OpenAi, "rate_limit_error", RateLimit),
         (OpenAi, "invalid_request_error", InvalidRequest),
-        (OpenAi, "insufficient_quota", Billing),
+        (OpenAi, "insufficient_quota", RateLimit),
     ];
     for (provider, name, kind) in table {
         let body = format!(r#"{{"type":"error","error":{{"type":"{name}","message":"Why."}}}}"#);
-        assert_eq!(provider_error(*provider, "p", 200, body.as_bytes()).kind, *kind, "{name}");
+        assert_eq!(provider_error("p", 200, body.as_bytes()).kind, *kind, "{name}");
         let client = if *provider == OpenAi { Anthropic } else { OpenAi };
         assert_eq!(answer(*provider, client, &body).unwrap_err().kind, *kind, "{name}");
     }

@@ -87,6 +87,7 @@ fn fields_of_the_wrong_type() {
     let table: &[(&str, &str, &str)] = &[
         (r#""stream":1"#, "stream", "a boolean"),
         (r#""stream_options":[]"#, "stream_options", "must be an object"),
+        (r#""stream_options":{"include_usage":1}"#, "stream_options.include_usage", "a boolean"),
         (r#""max_tokens":0"#, "max_tokens", "above zero"),
         (r#""max_tokens":-5"#, "max_tokens", "above zero"),
         (r#""max_tokens":1.5"#, "max_tokens", "whole number"),

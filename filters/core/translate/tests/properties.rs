@@ -175,7 +175,7 @@ fn run_everything(body: &[u8]) {
             }
         }
         for status in [200, 400, 401, 529] {
-            let error = provider_error(from, "p", status, body);
+            let error = provider_error("p", status, body);
             assert!(!error.message.is_empty() && error.message.len() <= 2048);
         }
     }

@@ -32,7 +32,9 @@ impl Effects {
                 hostcalls::set_buffer(BufferType::HttpRequestBody, 0, self.request_size, body)
             }
             // Since ABI 0.2.1 a changed header does not clear the route by itself.
-            Effect::ClearRouteCache => hostcalls::call_foreign_function("clear_route_cache", None).map(|_| ()),
+            Effect::ClearRouteCache => {
+                hostcalls::call_foreign_function("clear_route_cache", None).map(|_| ())
+            }
             Effect::SetResponseHeader(name, value) => set(HttpResponseHeaders, name, value),
             Effect::RemoveResponseHeader(name) => hostcalls::remove_map_value(HttpResponseHeaders, name),
             Effect::ReplaceResponseHeaders(headers) => replace(HttpResponseHeaders, headers),

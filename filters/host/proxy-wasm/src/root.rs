@@ -14,7 +14,10 @@ use crate::stream::Stream;
 pub fn start<F: Filter>() {
     #[cfg(target_os = "wasi")]
     {
-        #[expect(unsafe_code, reason = "the host runs no WASI start function; the C runtime's constructors are ours to call")]
+        #[expect(
+            unsafe_code,
+            reason = "the host runs no WASI start function; the C runtime's constructors are ours to call"
+        )]
         unsafe extern "C" {
             fn __wasm_call_ctors();
         }

@@ -24,12 +24,18 @@ pub fn gateway(fields: &str) -> Host<Gateway> {
     }
     let mut config = object!({"models": models, "aliases": [{"match": "fast", "model": "gpt-4"}]});
     config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    let config = GatewayConfig::parse(config.to_string().as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
+    let config =
+        GatewayConfig::parse(config.to_string().as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
     Host::new(Gateway::new(Rc::new(config)), FilterState::new())
 }
 
 pub fn post(path: &str) -> Vec<(&str, &str)> {
-    vec![(":method", "POST"), (":path", path), (":authority", "gateway"), ("content-type", "application/json")]
+    vec![
+        (":method", "POST"),
+        (":path", path),
+        (":authority", "gateway"),
+        ("content-type", "application/json"),
+    ]
 }
 
 pub fn json(body: &[u8]) -> Value {

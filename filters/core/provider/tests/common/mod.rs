@@ -49,7 +49,8 @@ fn parsed(config: &Value) -> Rc<Upstreams> {
 
 /// A request for `gpt-4` as ai-gateway describes it.
 pub fn context(dialect: Dialect, stream: bool) -> RequestContext {
-    let target = |provider: &str, model: &str| Target { provider: provider.into(), model: Some(model.into()) };
+    let target =
+        |provider: &str, model: &str| Target { provider: provider.into(), model: Some(model.into()) };
     RequestContext {
         dialect,
         stream,
@@ -63,7 +64,8 @@ pub fn context(dialect: Dialect, stream: bool) -> RequestContext {
 }
 
 pub fn body(stream: bool) -> Vec<u8> {
-    format!(r#"{{"model":"gpt-4","stream":{stream},"messages":[{{"role":"user","content":"hi"}}]}}"#).into_bytes()
+    format!(r#"{{"model":"gpt-4","stream":{stream},"messages":[{{"role":"user","content":"hi"}}]}}"#)
+        .into_bytes()
 }
 
 pub fn state(context: &RequestContext) -> FilterState {

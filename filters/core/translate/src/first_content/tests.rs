@@ -103,7 +103,7 @@ fn openai_failures() {
         ),
         (
             r#"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#,
-            ErrorKind::Billing,
+            ErrorKind::RateLimit,
             "m",
             Some("insufficient_quota"),
         ),
@@ -132,6 +132,13 @@ fn openai_failures() {
             &failed(kind, message, code),
         );
     }
+    let key =
+        r#"data: {"error":{"message":"Incorrect API key provided: sk-canary","code":"invalid_api_key"}}"#;
+    let (_, Peeked::Failed(error)) = judge(Dialect::OpenAi, [format!("{key}\n\n").as_bytes()]) else {
+        panic!("must fail")
+    };
+    assert_eq!(error.kind, ErrorKind::Authentication);
+    assert!(!error.message.contains("canary"), "{error}");
     let named = "event: error\ndata: {\"message\":\"gone\",\"type\":\"overloaded_error\"}";
     check(Dialect::OpenAi, &[named], true, &failed(ErrorKind::Overloaded, "gone", None));
     check(
@@ -143,14 +150,14 @@ fn openai_failures() {
 }
 
 const fn failure_unexplained() -> &'static str {
-    "The provider reported an error instead of an answer."
+    "The provider reported an error without an explanation."
 }
 
 #[test]
 fn a_message_of_any_length_is_bounded() {
     let data = format!("data: {{\"error\":\"{}\"}}\n\n", "ä".repeat(10_000));
     let (_, Peeked::Failed(error)) = judge(Dialect::OpenAi, [data.as_bytes()]) else { panic!("must fail") };
-    assert_eq!(error.message.chars().count(), 2000);
+    assert_eq!(error.message.len(), 2048);
 }
 
 #[test]
@@ -218,7 +225,7 @@ fn anthropic_failures() {
     for (name, kind) in cases {
         let data =
             format!("data: {{\"type\":\"error\",\"error\":{{\"type\":\"{name}\",\"message\":\"m\"}}}}");
-        let expect = failed(kind, "m", Some(name));
+        let expect = failed(kind, "m", None);
         check(Dialect::Anthropic, &[MESSAGE_START, PING, &format!("event: error\n{data}")], true, &expect);
         check(Dialect::Anthropic, &[&data], true, &expect);
     }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     json::{self, Document, Objects},
-    peek::{flag, model_is_no_string, no_model},
+    peek::{flag, include_usage, model_is_no_string, no_model},
     unsupported::shown,
 };
 
@@ -255,6 +255,8 @@ fn service_tier(conversation: &mut Conversation<'_>, value: Option<&RawValue>) {
 }
 
 fn stream_options(conversation: &mut Conversation<'_>, value: Option<&RawValue>) -> Result<(), ApiError> {
+    // Its value is for who writes the client's stream; here it must only be one.
+    include_usage(value)?;
     let Some(value) = fields::present(value) else {
         return Ok(());
     };

@@ -4,7 +4,7 @@
 //! `anthropic` Python SDK 2.12, `types/message.py`.
 
 use llm_api::{
-    ApiError, Dialect, Text, Usage,
+    ApiError, Text, Usage,
     anthropic::{self, StopReason},
     openai::{self, FinishReason},
 };
@@ -18,7 +18,7 @@ pub(super) fn translate(body: &str, options: &ResponseOptions<'_>) -> Result<Tra
     let completion: Completion<'_> =
         serde_json::from_str(body).map_err(|_| no_answer("it is no chat completion"))?;
     if completion.error.is_some_and(is_truthy) {
-        return Err(in_band_error(Dialect::OpenAi, body));
+        return Err(in_band_error(body.as_bytes()));
     }
     // A translated request asks for one answer.
     let choice = completion.choices.as_deref().and_then(|choices| choices.first());

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use llm_api::{
-    ApiError, Dialect, Text, Usage,
+    ApiError, Text, Usage,
     anthropic::{self, ContentBlock, StopReason},
     openai::{self, FinishReason},
 };
@@ -20,7 +20,7 @@ pub(super) fn translate(body: &str, options: &ResponseOptions<'_>) -> Result<Tra
     let message: Message<'_> =
         serde_json::from_str(body).map_err(|_| no_answer("it is no message of Anthropic's"))?;
     if message.kind.as_deref() == Some("error") || message.error.is_some() {
-        return Err(in_band_error(Dialect::Anthropic, body));
+        return Err(in_band_error(body.as_bytes()));
     }
     let content = message.content.as_ref().ok_or_else(|| no_answer("it has no content"))?;
     let parts = Parts::of(content)?;

@@ -4,7 +4,7 @@
 //! [`Event::Nothing`] or [`Event::Inexpressible`].
 
 use llm_api::anthropic::{ContentBlock, Delta, EventKind, StreamEvent, Usage};
-use llm_api::{ApiError, Dialect, Text};
+use llm_api::{ApiError, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -55,8 +55,7 @@ impl<'a> Event<'a> {
         }
         let Ok(event) = serde_json::from_slice::<StreamEvent<'a>>(data) else {
             // An error that cannot be read is one all the same.
-            return (event.name == Some(b"error"))
-                .then(|| Self::Error(error::of_provider(Dialect::Anthropic, data)));
+            return (event.name == Some(b"error")).then(|| Self::Error(error::of_provider(data)));
         };
         Some(match event.kind {
             EventKind::MessageStart => {
@@ -75,7 +74,7 @@ impl<'a> Event<'a> {
                 }
             }
             EventKind::MessageStop => Self::MessageStop,
-            EventKind::Error => Self::Error(error::of_provider(Dialect::Anthropic, data)),
+            EventKind::Error => Self::Error(error::of_provider(data)),
             EventKind::Ping | EventKind::Unknown => Self::Nothing,
         })
     }

@@ -1,6 +1,6 @@
 //! Errors inside a stream: a provider's, as the client's dialect will say it, and our own about a provider's stream.
 
-use llm_api::{ApiError, Dialect, ErrorKind};
+use llm_api::{ApiError, ErrorKind};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -39,8 +39,8 @@ fn broken(message: impl Into<String>) -> ApiError {
 }
 
 /// The error of an event that is one, whatever its data says.
-pub(super) fn of_provider(provider: Dialect, data: &[u8]) -> ApiError {
-    in_band_error(provider, std::str::from_utf8(data).unwrap_or_default())
+pub(super) fn of_provider(data: &[u8]) -> ApiError {
+    in_band_error(data)
 }
 
 /// Whether the data of an OpenAI stream is an error, even if it is no chunk: a truthy `error`, or vLLM's bare `"object":"error"`.

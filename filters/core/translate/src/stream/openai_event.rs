@@ -3,7 +3,7 @@
 //! Compatible servers leave out, or add, whatever they like, so almost everything may be missing.
 
 use llm_api::openai::{Chunk, ChunkDelta, Usage};
-use llm_api::{ApiError, Dialect, Text};
+use llm_api::{ApiError, Text};
 use serde::Deserialize;
 
 use super::error;
@@ -58,19 +58,18 @@ impl<'a> Event<'a> {
             return Some(Self::Done);
         }
         if event.name == Some(b"error") {
-            return Some(Self::Error(error::of_provider(Dialect::OpenAi, event.data)));
+            return Some(Self::Error(error::of_provider(event.data)));
         }
         if event.data.is_empty() {
             return Some(Self::Usage(None));
         }
         let Ok(chunk) = serde_json::from_slice::<Chunk<'a>>(event.data) else {
             // What is no chunk may still be an error, and that must not be passed over.
-            return error::is_in(event.data)
-                .then(|| Self::Error(error::of_provider(Dialect::OpenAi, event.data)));
+            return error::is_in(event.data).then(|| Self::Error(error::of_provider(event.data)));
         };
         if chunk.error.is_some_and(error::is_truthy) || (chunk.choices.is_empty() && error::is_in(event.data))
         {
-            return Some(Self::Error(error::of_provider(Dialect::OpenAi, event.data)));
+            return Some(Self::Error(error::of_provider(event.data)));
         }
         let mut ours = None;
         let mut others = 0_u32;

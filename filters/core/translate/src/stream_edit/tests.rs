@@ -10,11 +10,11 @@ use super::*;
 
 const MODEL: &str = "gpt-4";
 
-const OPENAI_INTERRUPTED: &str = r#"data: {"error":{"code":"stream_interrupted","message":"The provider's stream ended before its answer was complete.","param":null,"type":"server_error"}}
+const OPENAI_INTERRUPTED: &str = r#"data: {"error":{"message":"The provider's stream ended before its answer was complete.","type":"server_error","param":null,"code":"stream_interrupted"}}
 
 "#;
 const ANTHROPIC_INTERRUPTED: &str = r#"event: error
-data: {"error":{"message":"The provider's stream ended before its answer was complete.","type":"api_error"},"type":"error"}
+data: {"type":"error","error":{"type":"api_error","message":"The provider's stream ended before its answer was complete."}}
 
 "#;
 

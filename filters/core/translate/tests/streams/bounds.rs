@@ -85,7 +85,7 @@ fn a_tool_call_that_cannot_be_passed_on_is_an_error() {
         .collect();
     let (out, end, _) = translate(Dialect::Anthropic, true, [many.as_bytes()]);
     assert_eq!(end, End::Broken);
-    assert!(String::from_utf8_lossy(&out).ends_with("\"type\":\"server_error\"}}\n\n"));
+    assert!(String::from_utf8_lossy(&out).ends_with("\"code\":\"stream_tool_call_invalid\"}}\n\n"));
 }
 
 /// Servers that number every call 0, or none at all, or send an id of their own with every fragment.

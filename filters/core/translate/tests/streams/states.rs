@@ -201,3 +201,46 @@ fn openai_to_anthropic() {
         &[broken,                   broken,            broken,            broken,            broken,            whole, broken],
     ]);
 }
+
+/// The reason that the client is given at the end of these events, and the provider's own word if there is one beside it.
+fn reason(provider: Dialect, events: &[&str]) -> (String, Option<String>) {
+    let (out, end, _) = crate::translate(provider, true, events.iter().map(|event| event.as_bytes()));
+    assert_eq!(end, Complete);
+    let out = String::from_utf8(out).expect("UTF-8");
+    let value = |name: &str| {
+        let (_, rest) = out.split_once(&format!("\"{name}\":\""))?;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
+    };
+    let name = match provider {
+        Dialect::Anthropic => "finish_reason",
+        Dialect::OpenAi => "stop_reason",
+    };
+    (value(name).expect("a reason"), value("native_finish_reason"))
+}
+
+/// What comes between the reason and the end changes nothing about it, unless it is a later reason.
+#[test]
+fn the_last_reason_counts() {
+    let anthropic = |events: &[&str]| reason(Dialect::Anthropic, events);
+    let max_tokens = &REASON.replace("end_turn", "max_tokens");
+    let news = &REASON.replace("end_turn", "news");
+    let known = |name: &str| (name.to_owned(), None);
+    let unknown = |name: &str| (name.to_owned(), Some("news".to_owned()));
+    assert_eq!(anthropic(&[START, max_tokens, TEXT, NO_REASON, PING, START, MESSAGE_STOP]), known("length"));
+    assert_eq!(anthropic(&[START, REASON, max_tokens, MESSAGE_STOP]), known("length"));
+    assert_eq!(anthropic(&[START, max_tokens, news, MESSAGE_STOP]), unknown("stop"));
+    assert_eq!(anthropic(&[START, TEXT, MESSAGE_STOP]), known("stop"));
+    assert_eq!(anthropic(&[START, TOOL, MESSAGE_STOP]), known("tool_calls"));
+
+    let openai = |events: &[&str]| reason(Dialect::OpenAi, events);
+    let length = &FINISH.replace("\"stop\"", "\"length\"");
+    let news = &FINISH.replace("\"stop\"", "\"news\"");
+    assert_eq!(openai(&[ROLE, length, CONTENT, NO_REASON_YET, USAGE, DONE]), known("max_tokens"));
+    assert_eq!(openai(&[ROLE, NO_REASON_YET, CONTENT, DONE]), known("end_turn"));
+    assert_eq!(openai(&[ROLE, FINISH, length, DONE]), known("max_tokens"));
+    assert_eq!(openai(&[ROLE, news, DONE]), unknown("end_turn"));
+    assert_eq!(openai(&[ROLE, CALL, DONE]), known("tool_use"));
+    // A refusal ends with `stop`; a refusal that was cut short is one that was cut short.
+    assert_eq!(openai(&[ROLE, REFUSAL, FINISH, DONE]), known("refusal"));
+    assert_eq!(openai(&[ROLE, REFUSAL, length, DONE]), known("max_tokens"));
+}

@@ -1,0 +1,227 @@
+//! `ai-filters render`: an Envoy bootstrap from what the command line says.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ai_filters::render::{
+    AccessLog, Alias, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, LlmRouter, Problem, Problems,
+    Provider, bootstrap,
+};
+use clap::ValueEnum;
+use llm_api::Dialect;
+
+use super::{Failure, print};
+
+/// What can be rendered.
+#[derive(clap::Subcommand)]
+pub(super) enum What {
+    /// One model on one endpoint, served by several providers in their order.
+    LlmRouter(Box<Options>),
+}
+
+/// `ai-filters render llm-router …`. Values are text here: all of them are checked together, so that every problem is told at once.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    /// Where to write it; stdout without.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Where clients connect.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:10000")]
+    listen: SocketAddr,
+    /// Envoy's admin port, on loopback.
+    #[arg(long, value_name = "PORT", default_value_t = 9901)]
+    admin_port: u16,
+    /// The model's name as clients say it.
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// Another name for it, or a prefix followed by `*`. Repeatable.
+    #[arg(long = "alias", value_name = "NAME=MODEL")]
+    aliases: Vec<String>,
+    /// Who serves it, in the order of the attempts: `name=…,api=openai|anthropic,url=…,model=…[,key-env=…]`. Repeatable; without any,
+    /// the example's OpenAI and Anthropic. Without `key-env` the provider gets no key.
+    #[arg(long = "provider", value_name = "KEY=VALUE,…")]
+    providers: Vec<String>,
+    /// Until the first content of a stream, in each attempt.
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    first_byte_timeout: String,
+    /// Between two pieces of a stream.
+    #[arg(long, value_name = "DURATION", default_value = "60s")]
+    idle_timeout: String,
+    /// One attempt's whole answer that is no stream.
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    answer_timeout: String,
+    /// The whole request over all attempts.
+    #[arg(long, value_name = "DURATION", default_value = "15m")]
+    total_timeout: String,
+    /// The largest body that the filters read or write.
+    #[arg(long, value_name = "BYTES", default_value = "8388608")]
+    max_body_bytes: String,
+    /// The certificate authorities that providers are verified against.
+    #[arg(long, value_name = "FILE")]
+    ca_bundle: Option<String>,
+    /// The module of ai-gateway.
+    #[arg(long, value_name = "FILE")]
+    gateway_module: Option<String>,
+    /// The module of ai-provider.
+    #[arg(long, value_name = "FILE")]
+    provider_module: Option<String>,
+    /// How a retry reaches the next provider.
+    #[arg(long, default_value = "priority-group")]
+    fallback: FallbackOption,
+    /// For hosts that do not let ai-gateway hold headers: one route, with the longest limits.
+    #[arg(long)]
+    headers_not_held: bool,
+    /// Which of the two filters are installed.
+    #[arg(long, default_value = "both")]
+    filters: FiltersOption,
+    /// Say nothing about requests on stdout.
+    #[arg(long)]
+    no_access_log: bool,
+    /// The minor version of the Envoy 1.x that will read it.
+    #[arg(long, value_name = "MINOR", default_value_t = 40)]
+    envoy: u16,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FallbackOption {
+    /// One cluster per provider; Envoy 1.40 or newer.
+    PriorityGroup,
+    /// One cluster with a priority per provider.
+    PreviousPriorities,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FiltersOption {
+    /// Both, as designed.
+    Both,
+    /// ai-gateway alone.
+    Gateway,
+    /// ai-provider alone.
+    Provider,
+    /// Neither: a bare Envoy, to compare with.
+    Neither,
+}
+
+impl What {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let Self::LlmRouter(options) = self;
+        let output = options.output.clone();
+        let router = options.router().map_err(|problems| Failure::Problems(problems.to_string()))?;
+        let text = bootstrap(&router);
+        match output {
+            None => print(&text),
+            Some(path) => std::fs::write(&path, text)
+                .map_err(|source| Failure::File { path: path.display().to_string(), source }),
+        }
+    }
+}
+
+impl Options {
+    /// The inputs that the options stand for.
+    fn router(&self) -> Result<LlmRouter, Problems> {
+        let mut problems = Problems::default();
+        let mut router = LlmRouter {
+            listen: self.listen,
+            admin_port: self.admin_port,
+            fallback: match self.fallback {
+                FallbackOption::PriorityGroup => Fallback::PriorityGroup,
+                FallbackOption::PreviousPriorities => Fallback::PreviousPriorities,
+            },
+            filters: match self.filters {
+                FiltersOption::Both => Filters::Both,
+                FiltersOption::Gateway => Filters::GatewayOnly,
+                FiltersOption::Provider => Filters::ProviderOnly,
+                FiltersOption::Neither => Filters::Neither,
+            },
+            headers_held: if self.headers_not_held { HeadersHeld::No } else { HeadersHeld::Yes },
+            access_log: if self.no_access_log { AccessLog::Off } else { AccessLog::Json },
+            envoy: EnvoyVersion(self.envoy),
+            ..LlmRouter::default()
+        };
+        let mut at =
+            |place: &str, value: &Option<String>, set: &mut dyn FnMut(&str) -> Result<(), Problem>| {
+                if let Some(value) = value {
+                    problems.take(place, set(value));
+                }
+            };
+        let given = |value: &String| Some(value.clone());
+        at("--model", &self.model, &mut |text| text.parse().map(|value| router.model = value));
+        at("--first-byte-timeout", &given(&self.first_byte_timeout), &mut |text| {
+            text.parse().map(|value| router.limits.first_byte = value)
+        });
+        at("--idle-timeout", &given(&self.idle_timeout), &mut |text| {
+            text.parse().map(|value| router.limits.idle = value)
+        });
+        at("--answer-timeout", &given(&self.answer_timeout), &mut |text| {
+            text.parse().map(|value| router.limits.answer = value)
+        });
+        at("--total-timeout", &given(&self.total_timeout), &mut |text| {
+            text.parse().map(|value| router.limits.total = value)
+        });
+        at("--max-body-bytes", &given(&self.max_body_bytes), &mut |text| {
+            text.parse().map(|value| router.max_body = value)
+        });
+        at("--ca-bundle", &self.ca_bundle, &mut |text| text.parse().map(|value| router.ca_bundle = value));
+        at("--gateway-module", &self.gateway_module, &mut |text| {
+            text.parse().map(|value| router.modules.gateway = value)
+        });
+        at("--provider-module", &self.provider_module, &mut |text| {
+            text.parse().map(|value| router.modules.provider = value)
+        });
+        for alias in &self.aliases {
+            router.aliases.extend(problems.take::<Alias>("--alias", alias.parse()));
+        }
+        if !self.providers.is_empty() {
+            router.providers.clear();
+            for (index, text) in self.providers.iter().enumerate() {
+                router.providers.extend(provider(&format!("--provider[{index}]"), text, &mut problems));
+            }
+        }
+        // Rules between values mean something only where every value was understood.
+        if problems.is_empty() {
+            router.check()?;
+        }
+        problems.or(router)
+    }
+}
+
+/// `name=…,api=…,url=…,model=…[,key-env=…]`
+fn provider(place: &str, text: &str, problems: &mut Problems) -> Option<Provider> {
+    let (mut name, mut api, mut url, mut model, mut key_env) = (None, None, None, None, None);
+    for part in text.split(',') {
+        let slot = match part.split_once('=') {
+            Some(("name", value)) => (&mut name, value),
+            Some(("api", value)) => (&mut api, value),
+            Some(("url", value)) => (&mut url, value),
+            Some(("model", value)) => (&mut model, value),
+            Some(("key-env", value)) => (&mut key_env, value),
+            _ => {
+                problems.push(place, Problem::UnknownKey { given: part.to_owned() });
+                continue;
+            }
+        };
+        *slot.0 = Some(slot.1);
+    }
+    let mut need = |key: &'static str, value: Option<&str>| {
+        problems.take(place, value.map(str::to_owned).ok_or(Problem::Missing { key }))
+    };
+    let (name, api, url, model) =
+        (need("name", name), need("api", api), need("url", url), need("model", model));
+    let name = name.and_then(|text| problems.take(place, text.parse()));
+    let api = api
+        .and_then(|text| problems.take(place, Dialect::from_name(&text).ok_or(Problem::Api { given: text })));
+    let base_url = url.and_then(|text| problems.take(place, text.parse()));
+    let model = model.and_then(|text| problems.take(place, text.parse()));
+    let auth = match key_env {
+        Some(text) => problems.take(place, text.parse().map(Auth::ApiKey)),
+        None => Some(Auth::None),
+    };
+    Some(Provider {
+        name: name?,
+        api: api?,
+        base_url: base_url?,
+        model: model?,
+        auth: auth?,
+        extra: serde_json::Map::new(),
+    })
+}

@@ -1,0 +1,41 @@
+//! `ai-filters validate`: reads a filter's configuration exactly as the filter does.
+
+use std::path::PathBuf;
+
+use super::{Failure, Filter, print};
+
+/// `ai-filters validate gateway|provider FILE`
+#[derive(clap::Args)]
+pub(super) struct Options {
+    /// Which filter's.
+    filter: Filter,
+    /// The file with its JSON configuration; `-` is stdin.
+    file: PathBuf,
+    /// Check the variables that hold keys in this environment too, as the filter does when it starts. By default they are taken to be set.
+    #[arg(long)]
+    with_keys: bool,
+}
+
+impl Options {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let path = self.file.display().to_string();
+        let json = if path == "-" {
+            std::io::read_to_string(std::io::stdin()).map(String::into_bytes)
+        } else {
+            std::fs::read(&self.file)
+        };
+        let json = json.map_err(|source| Failure::File { path: path.clone(), source })?;
+        let from_environment = |name: &str| std::env::var(name).ok();
+        let taken_to_be_set = |_: &str| Some("set".to_owned());
+        let env: &dyn Fn(&str) -> Option<String> =
+            if self.with_keys { &from_environment } else { &taken_to_be_set };
+        let problems = match self.filter {
+            Filter::Gateway => config::GatewayConfig::parse(&json).err(),
+            Filter::Provider => config::ProviderConfig::parse(&json, env).err(),
+        };
+        match problems {
+            None => print(&format!("{path}: valid\n")),
+            Some(problems) => Err(Failure::Problems(problems.to_string())),
+        }
+    }
+}

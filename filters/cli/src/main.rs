@@ -1,0 +1,11 @@
+//! The command-line tool: renders Envoy configuration and documents the filters' own.
+
+#![forbid(unsafe_code)]
+
+mod commands;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    commands::run()
+}

@@ -1,0 +1,99 @@
+//! Rendering: typed inputs in, the text of an Envoy bootstrap out.
+//!
+//! [`LlmRouter`] is what may be chosen; [`bootstrap`] is a pure function of it. Nothing here reads a file, an environment variable or a
+//! clock, so the same inputs give the same bytes everywhere. The text never holds a secret: a key is named by its environment variable.
+
+mod clusters;
+mod filter_config;
+mod inputs;
+mod listener;
+mod plans;
+mod problem;
+mod routes;
+mod values;
+mod wasm;
+
+pub use inputs::{
+    AccessLog, Alias, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, Limits, LlmRouter, Modules,
+    Provider,
+};
+pub use problem::{Problem, Problems};
+pub use values::{BaseUrl, BodyLimit, EnvName, FilePath, Limit, ModelName, ProviderName, Scheme};
+
+use crate::yaml::{self, List, Map};
+
+/// Downstream connections that Envoy accepts at once. Without such a limit it warns at start, and with reason: sockets run out first.
+const MAX_CONNECTIONS: u64 = 10_000;
+
+/// The bootstrap for these inputs, as commented YAML that ends in a line break.
+///
+/// Renders whatever it is given: [`LlmRouter::check`] says whether Envoy and the filters will take it.
+pub fn bootstrap(router: &LlmRouter) -> String {
+    let root = Map::new()
+        .why("Anyone who reaches this port can stop Envoy and read its configuration: loopback only.")
+        .with("admin", Map::new().with("address", socket_address("127.0.0.1", router.admin_port)))
+        .with("overload_manager", connection_limit())
+        .with(
+            "static_resources",
+            Map::new()
+                .with("listeners", List::new().item(listener::listener(router)))
+                .with("clusters", clusters::clusters(router)),
+        );
+    yaml::document(&heading(router), root)
+}
+
+/// The gateway filter's configuration in these inputs' bootstrap, as JSON.
+pub fn gateway_config(router: &LlmRouter) -> String {
+    filter_config::gateway(router)
+}
+
+/// The provider filter's configurations in these inputs' bootstrap, as JSON: one for each cluster whose configuration differs.
+pub fn provider_configs(router: &LlmRouter) -> Vec<String> {
+    match router.fallback {
+        Fallback::PriorityGroup => {
+            router.providers.iter().map(|provider| filter_config::fixed_provider(router, provider)).collect()
+        }
+        Fallback::PreviousPriorities => vec![filter_config::selected_provider(router)],
+    }
+}
+
+fn heading(router: &LlmRouter) -> String {
+    let order: Vec<&str> = router.providers.iter().map(|provider| provider.name.as_str()).collect();
+    let shape = match router.fallback {
+        Fallback::PriorityGroup => {
+            "one cluster per provider; each retry takes the next group of a priority_group cluster specifier \
+             (Envoy 1.40 or newer)."
+        }
+        Fallback::PreviousPriorities => {
+            "one cluster, one priority per provider; each retry leaves out the priorities already tried \
+             (Envoy 1.36 or newer)."
+        }
+    };
+    format!(
+        "Rendered by `ai-filters render llm-router`; change its inputs, not this file.\n\n\
+         Clients ask for {model}; providers in the order of attempts: {order}.\n\
+         Fallback: {shape}",
+        model = router.model.as_str(),
+        order = order.join(", "),
+    )
+}
+
+fn connection_limit() -> Map {
+    let monitor = Map::new().with("name", "envoy.resource_monitors.global_downstream_max_connections").with(
+        "typed_config",
+        typed("envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig")
+            .with("max_active_downstream_connections", MAX_CONNECTIONS),
+    );
+    Map::new().with("resource_monitors", List::new().item(monitor))
+}
+
+/// `{socket_address: …}`
+fn socket_address(host: &str, port: u16) -> Map {
+    Map::new()
+        .with("socket_address", Map::new().with("address", host).with("port_value", u64::from(port)).inline())
+}
+
+/// The start of a `typed_config` of that message.
+fn typed(message: &str) -> Map {
+    Map::new().with("@type", format!("type.googleapis.com/{message}"))
+}

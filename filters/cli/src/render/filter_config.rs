@@ -1,0 +1,151 @@
+//! The filters' own JSON configuration, as it stands in the bootstrap.
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::{Auth, HeadersHeld, LlmRouter, Provider};
+
+/// Where ai-provider finds its provider's name in the metadata of the chosen host: namespace and key.
+pub(super) const PROVIDER_METADATA: (&str, &str) = ("ai", "provider");
+
+/// ai-gateway's.
+pub(super) fn gateway(router: &LlmRouter) -> String {
+    let targets = router.providers.iter().map(|provider| Target {
+        provider: provider.name.as_str(),
+        api: provider.api.name(),
+        model: provider.model.as_str(),
+    });
+    let aliases = router
+        .aliases
+        .iter()
+        .map(|alias| Alias { pattern: &alias.pattern, model: alias.model.as_str() })
+        .collect();
+    pretty(&Gateway {
+        models: vec![Model { name: router.model.as_str(), targets: targets.collect() }],
+        aliases,
+        max_body_bytes: router.max_body.bytes(),
+        headers_held: router.headers_held == HeadersHeld::Yes,
+        other_paths: "refuse",
+    })
+}
+
+/// ai-provider's, in a cluster of that provider alone. It names no other provider's key.
+pub(super) fn fixed_provider(router: &LlmRouter, provider: &Provider) -> String {
+    pretty(&Providers {
+        provider: Some(provider.name.as_str()),
+        select: None,
+        providers: vec![object(router, provider)],
+        max_body_bytes: router.max_body.bytes(),
+    })
+}
+
+/// ai-provider's, in a cluster where each host's metadata names its provider.
+pub(super) fn selected_provider(router: &LlmRouter) -> String {
+    let (namespace, key) = PROVIDER_METADATA;
+    pretty(&Providers {
+        provider: None,
+        select: Some(Select { host_metadata: [namespace, key] }),
+        providers: router.providers.iter().map(|provider| object(router, provider)).collect(),
+        max_body_bytes: router.max_body.bytes(),
+    })
+}
+
+#[derive(Serialize)]
+struct Gateway<'a> {
+    models: Vec<Model<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    aliases: Vec<Alias<'a>>,
+    max_body_bytes: u32,
+    headers_held: bool,
+    other_paths: &'static str,
+}
+
+#[derive(Serialize)]
+struct Model<'a> {
+    name: &'a str,
+    targets: Vec<Target<'a>>,
+}
+
+#[derive(Serialize)]
+struct Target<'a> {
+    provider: &'a str,
+    api: &'static str,
+    model: &'a str,
+}
+
+#[derive(Serialize)]
+struct Alias<'a> {
+    #[serde(rename = "match")]
+    pattern: &'a str,
+    model: &'a str,
+}
+
+#[derive(Serialize)]
+struct Providers<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    select: Option<Select>,
+    #[serde(serialize_with = "in_order")]
+    providers: Vec<(&'a str, ProviderObject<'a>)>,
+    max_body_bytes: u32,
+}
+
+#[derive(Serialize)]
+struct ProviderObject<'a> {
+    api: &'static str,
+    authority: String,
+    base_path: &'a str,
+    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_name_override: Option<&'a str>,
+    auth: AuthObject<'a>,
+    #[serde(flatten)]
+    extra: &'a Map<String, Value>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum AuthObject<'a> {
+    ApiKey { env: &'a str },
+    None,
+}
+
+#[derive(Serialize)]
+struct Select {
+    host_metadata: [&'static str; 2],
+}
+
+/// Members of a provider's object that are always rendered, so that `extra` cannot say them again.
+pub(super) const RENDERED: [&str; 6] =
+    ["api", "authority", "base_path", "model", "model_name_override", "auth"];
+
+/// One provider's name and object.
+fn object<'a>(router: &'a LlmRouter, provider: &'a Provider) -> (&'a str, ProviderObject<'a>) {
+    let object = ProviderObject {
+        api: provider.api.name(),
+        authority: provider.base_url.authority(),
+        base_path: provider.base_url.path(),
+        model: provider.model.as_str(),
+        model_name_override: (provider.model != router.model).then(|| router.model.as_str()),
+        auth: match &provider.auth {
+            Auth::ApiKey(env) => AuthObject::ApiKey { env: env.as_str() },
+            Auth::None => AuthObject::None,
+        },
+        extra: &provider.extra,
+    };
+    (provider.name.as_str(), object)
+}
+
+/// A JSON object that keeps the order of its members: the order of the attempts.
+fn in_order<S: Serializer>(
+    providers: &[(&str, ProviderObject<'_>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(providers.iter().map(|(name, object)| (name, object)))
+}
+
+/// Two-space JSON. It is built of strings, numbers and maps with string keys, which always serialise.
+fn pretty(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}

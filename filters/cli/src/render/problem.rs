@@ -1,0 +1,211 @@
+//! What can be wrong with a rendering's inputs: every problem at once, each with its place and a hint.
+
+use std::fmt;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// Not a provider's name.
+    #[error("`{given}` is no name for a provider")]
+    ProviderName {
+        /// What was given.
+        given: String,
+    },
+    /// Not a model's name.
+    #[error("`{given}` is no name for a model")]
+    ModelName {
+        /// What was given.
+        given: String,
+    },
+    /// Not an alias.
+    #[error("`{given}` is no alias")]
+    Alias {
+        /// What was given.
+        given: String,
+    },
+    /// Not the name of an environment variable. What was given is not repeated: people paste keys there.
+    #[error("that is no name for an environment variable")]
+    EnvName,
+    /// Not an absolute path of a file.
+    #[error("`{given}` is no absolute path of a file")]
+    FilePath {
+        /// What was given.
+        given: String,
+    },
+    /// Not a time limit.
+    #[error("`{given}` is no time limit")]
+    Limit {
+        /// What was given.
+        given: String,
+    },
+    /// Not a possible body limit.
+    #[error("`{given}` bytes cannot be the largest body")]
+    BodyLimit {
+        /// What was given.
+        given: String,
+        /// The smallest that is possible, in bytes.
+        min: u32,
+        /// The largest that is possible, in bytes.
+        max: u32,
+    },
+    /// Not a base URL.
+    #[error("`{given}` is no base URL: {reason}")]
+    BaseUrl {
+        /// What was given.
+        given: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Not an API that a provider can speak.
+    #[error("`{given}` is no API")]
+    Api {
+        /// What was given.
+        given: String,
+    },
+    /// A part of a provider's description that is not there.
+    #[error("`{key}` is missing")]
+    Missing {
+        /// The part's key.
+        key: &'static str,
+    },
+    /// A part of a provider's description that means nothing.
+    #[error("`{given}` is no part of a provider's description")]
+    UnknownKey {
+        /// What was given.
+        given: String,
+    },
+    /// Nothing to send requests to.
+    #[error("there is no provider")]
+    NoProvider,
+    /// Two providers of one name.
+    #[error("two providers are named `{name}`")]
+    DuplicateProvider {
+        /// Their name.
+        name: String,
+    },
+    /// A member of a provider's object that is said twice.
+    #[error("`{key}` of `{provider}` is rendered from the other inputs")]
+    RenderedAnyway {
+        /// The provider.
+        provider: String,
+        /// The member.
+        key: &'static str,
+    },
+    /// More providers than retries can reach.
+    #[error("{count} providers are more than one request can try")]
+    TooManyProviders {
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// A limit on a part that is longer than the limit on the whole.
+    #[error("{part} is longer than the total time limit")]
+    LimitAboveTotal {
+        /// Which limit.
+        part: &'static str,
+    },
+    /// One port for two listeners.
+    #[error("port {port} is both the listener's and the admin's")]
+    SamePort {
+        /// The port.
+        port: u16,
+    },
+    /// An Envoy that does not have what this fallback needs.
+    #[error("Envoy 1.{given} cannot fall back by {fallback}")]
+    EnvoyTooOld {
+        /// Envoy's minor version.
+        given: u16,
+        /// What was asked for.
+        fallback: &'static str,
+        /// The first minor version that can.
+        needed: u16,
+    },
+}
+
+impl Problem {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::ProviderName { .. } => {
+                "lower-case letters, digits, `-` and `_`, beginning with a letter or digit".into()
+            }
+            Self::ModelName { .. } => "visible ASCII without spaces, commas, quotes, `\\` and `*`".into(),
+            Self::Alias { .. } => {
+                "`NAME=MODEL`, where NAME is a model's name or a prefix followed by `*`".into()
+            }
+            Self::EnvName => "letters, digits and `_`, such as `OPENAI_API_KEY`; never the key itself".into(),
+            Self::FilePath { .. } => "begins with `/`, as in `/etc/ssl/certs/ca-certificates.crt`".into(),
+            Self::Limit { .. } => {
+                "a whole number and a unit, above zero and at most a day: `500ms`, `4s`, `2m`, `1h`".into()
+            }
+            Self::BodyLimit { min, max, .. } => format!("a whole number of bytes from {min} to {max}"),
+            Self::BaseUrl { .. } => "as the provider's SDK takes it: `https://api.openai.com/v1`".into(),
+            Self::Api { .. } => {
+                let names: Vec<_> = llm_api::Dialect::ALL.iter().map(|api| format!("`{api}`")).collect();
+                format!("one of {}", names.join(", "))
+            }
+            Self::Missing { key } => format!("add `{key}=…`"),
+            Self::UnknownKey { .. } => {
+                "`KEY=VALUE` with one of the keys name, api, url, model, key-env".into()
+            }
+            Self::NoProvider => "name at least one".into(),
+            Self::DuplicateProvider { .. } => "give one of them another name; it is only a label".into(),
+            Self::RenderedAnyway { .. } => "leave it out of the extra members".into(),
+            Self::TooManyProviders { max, .. } => format!("at most {max}"),
+            Self::LimitAboveTotal { .. } => "raise the total or lower the part".into(),
+            Self::SamePort { .. } => "choose another for one of them".into(),
+            Self::EnvoyTooOld { needed, .. } => {
+                format!("use Envoy 1.{needed} or newer, or the fallback `previous-priorities`")
+            }
+        }
+    }
+}
+
+/// Every problem, each with the place where it is. Never empty where it is an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems(Vec<(String, Problem)>);
+
+impl Problems {
+    /// Notes a problem at that place.
+    pub fn push(&mut self, place: impl Into<String>, problem: Problem) {
+        self.0.push((place.into(), problem));
+    }
+
+    /// Notes the problem, where that is what it is, and else hands back the value.
+    pub fn take<T>(&mut self, place: &str, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.push(place, problem)).ok()
+    }
+
+    /// The places and problems, in the order in which they were found.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Problem)> {
+        self.0.iter().map(|(place, problem)| (place.as_str(), problem))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value, where there is no problem.
+    ///
+    /// # Errors
+    /// Where there is one.
+    pub fn or<T>(self, value: T) -> Result<T, Self> {
+        if self.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (place, problem)) in self.0.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{place}: {problem}\n  hint: {}", problem.hint())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

@@ -1,0 +1,42 @@
+//! Everything committed that this tool renders is what it renders now. `UPDATE_RENDERED=1 cargo test -p ai-filters` rewrites it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use ai_filters::render::{Fallback, LlmRouter, bootstrap};
+
+fn check(path: &str, fresh: &str) {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    if std::env::var_os("UPDATE_RENDERED").is_some() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, fresh).unwrap();
+    }
+    let committed = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        committed == fresh,
+        "{path} is not what is rendered now; UPDATE_RENDERED=1 cargo test -p ai-filters rewrites it"
+    );
+}
+
+#[test]
+fn llm_router() {
+    check("envoy-configs/llm-router/envoy.yaml", &bootstrap(&LlmRouter::default()));
+}
+
+#[test]
+fn llm_router_priorities() {
+    let router = LlmRouter { fallback: Fallback::PreviousPriorities, ..LlmRouter::default() };
+    check("envoy-configs/llm-router-priorities/envoy.yaml", &bootstrap(&router));
+}
+
+#[test]
+fn gateway_schema() {
+    check("docs/reference/gateway.schema.json", &format!("{:#}\n", config::gateway_schema()));
+}
+
+#[test]
+fn provider_schema() {
+    check("docs/reference/provider.schema.json", &format!("{:#}\n", config::provider_schema()));
+}

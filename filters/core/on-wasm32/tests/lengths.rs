@@ -1,0 +1,108 @@
+//! Lengths and counts beyond 32 bits are refused or kept whole; none wraps round to something that looks right.
+
+use std::rc::Rc;
+
+use config::GatewayConfig;
+use gateway::Gateway;
+use llm_api::Dialect;
+use seam::testing::{FilterState, Host};
+use seam::{ContextError, Headers, RequestContext};
+use serde_json::Value;
+use translate::ResponseOptions;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+/// 2³² + 1: one, to whoever forgets the upper half.
+const WRAPS_TO_ONE: u64 = (1 << 32) + 1;
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[wasm_bindgen_test]
+fn this_is_the_target_that_the_filters_have() {
+    let bits = if cfg!(target_arch = "wasm32") { 32 } else { usize::BITS };
+    assert_eq!(usize::BITS, bits);
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[wasm_bindgen_test]
+fn a_content_length_that_would_wrap_is_too_large() {
+    let config = GatewayConfig::parse(br#"{"models": [{"name": "m"}], "max_body_bytes": 1000}"#);
+    let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+    let mut host = Host::new(Gateway::new(Rc::new(config)), FilterState::new());
+    let length = WRAPS_TO_ONE.to_string();
+    let headers =
+        [(":method", "POST"), (":path", "/v1/chat/completions"), ("content-length", length.as_str())];
+    host.request_headers(&headers, false);
+    assert_eq!(host.reply().map(|reply| reply.status), Some(413));
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[wasm_bindgen_test]
+fn a_field_that_claims_more_than_there_is_is_refused() {
+    for length in ["4294967297", "4294967295", "18446744073709551617"] {
+        let value = format!("{length}:x");
+        assert_eq!(RequestContext::decode(value.as_bytes()), Err(ContextError), "{length}");
+        assert_eq!(Headers::decode(value.as_bytes()), Err(ContextError), "{length}");
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[wasm_bindgen_test]
+fn a_pair_outside_its_buffer_reads_as_empty() {
+    let far = usize::MAX - 1..usize::MAX;
+    let headers = Headers::from_buffer(b"name".to_vec(), [(0..4, far.clone()), (far, 0..4)].into_iter());
+    assert_eq!(headers.bytes("name"), None);
+    assert_eq!(headers.iter().collect::<Vec<_>>(), [("name", &b""[..]), ("", b"name")]);
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[wasm_bindgen_test]
+fn a_context_keeps_a_length_of_more_than_32_bits() {
+    let context = RequestContext {
+        dialect: Dialect::OpenAi,
+        stream: false,
+        include_usage: false,
+        gateway: true,
+        requested_model: "m".into(),
+        body_model: "m".into(),
+        content_length: Some(WRAPS_TO_ONE),
+        targets: Vec::new(),
+    };
+    assert_eq!(RequestContext::decode(&context.encode()), Ok(context));
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[wasm_bindgen_test]
+fn token_counts_of_more_than_32_bits_survive() {
+    let answer = format!(
+        r#"{{"id":"msg_1","type":"message","role":"assistant","model":"c","content":[{{"type":"text","text":"x"}}],
+            "stop_reason":"end_turn","usage":{{"input_tokens":{WRAPS_TO_ONE},"output_tokens":2}}}}"#
+    );
+    let options =
+        ResponseOptions { model: "m", created: WRAPS_TO_ONE, id_seed: 0, max_output_bytes: usize::MAX };
+    let translated =
+        translate::response(Dialect::Anthropic, Dialect::OpenAi, answer.as_bytes(), &options).unwrap();
+    let body: Value = serde_json::from_slice(&translated.body).unwrap();
+    assert_eq!(body["usage"]["prompt_tokens"], WRAPS_TO_ONE);
+    assert_eq!(body["usage"]["total_tokens"], WRAPS_TO_ONE + 2);
+    assert_eq!(body["created"], WRAPS_TO_ONE);
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[wasm_bindgen_test]
+fn a_configured_limit_beyond_the_address_space_is_refused() {
+    for limit in [WRAPS_TO_ONE, u64::MAX] {
+        let config = format!(r#"{{"models": [{{"name": "m"}}], "max_body_bytes": {limit}}}"#);
+        let problems = GatewayConfig::parse(config.as_bytes()).expect_err("a limit of four gigabytes");
+        assert!(problems.to_string().starts_with("max_body_bytes"), "{problems}");
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[wasm_bindgen_test]
+fn an_event_limit_of_the_whole_address_space_does_not_overflow() {
+    let mut decoder = sse::Decoder::new(usize::MAX);
+    let mut events = Vec::new();
+    for chunk in ["data: o", "ne\n", "\ndata: two\n\n"] {
+        decoder.push(chunk.as_bytes(), &mut |event| events.push(event.data.to_vec())).unwrap();
+    }
+    assert_eq!(events, [b"one", b"two"]);
+}
