@@ -1,1 +1,21 @@
 //! A local stand: a pinned Envoy, the filters, and the scripted or real providers.
+//!
+//! The library is what `make run`, `make demo`, the scenario suite and the bench have in common: finding an Envoy ([`envoy::locate`]),
+//! starting and stopping it ([`envoy::Envoy`]), talking to it ([`http`], [`envoy::Admin`]). It knows nothing about the filters' inner
+//! workings: configuration comes rendered from `ai-filters`, providers come scripted from `mock-llm`.
+
+#![forbid(unsafe_code)]
+
+pub mod ca;
+pub mod demo;
+pub mod envoy;
+pub mod http;
+pub mod paths;
+pub mod port;
+pub mod run;
+pub mod settings;
+pub mod stand;
+
+mod failure;
+
+pub use failure::Failure;

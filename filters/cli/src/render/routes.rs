@@ -249,8 +249,8 @@ pub(super) fn local_replies() -> Map {
     let mappers = List::new()
         .why("UT the total time limit or the last attempt's, SI a stream that stood still.")
         .item(mapper(by_flag(&["UT", "SI"]), &timeout))
-        .why("UF connection failed, UC connection lost, UH no host, UO too many requests, UR reset, LR reset here.")
-        .item(mapper(by_flag(&["UF", "UC", "UH", "UO", "UR", "LR"]), &overloaded));
+        .why("UF connection failed, UC connection lost, UH no host, UO too many requests, UR reset, LR reset here, UPE cut short.")
+        .item(mapper(by_flag(&["UF", "UC", "UH", "UO", "UR", "LR", "UPE"]), &overloaded));
     Map::new().with("mappers", mappers)
 }
 

@@ -3,7 +3,7 @@
 use config::{GatewayConfig, HeadersHeld};
 use llm_api::{ApiError, Dialect, ErrorKind};
 use seam::{Effect, Flow, Headers, Input, Output, names};
-use translate::{Edit, StreamEdit};
+use translate::{Edit, End, StreamEdit};
 
 use crate::request::Forwarded;
 
@@ -48,20 +48,28 @@ enum Last {
     No,
 }
 
+/// Whether the status may be ai-provider's word to the router and not the client's: then filter state has the true one.
+///
+/// A header could not carry it, because without ai-provider every provider could set it.
+pub(crate) fn may_have_another_status(headers: &Headers) -> bool {
+    headers.number::<u16>(":status").is_some_and(|status| status >= 400)
+        && headers.bytes(names::ANSWERED_BY_HEADER).is_some()
+}
+
 /// Looks at the answer's headers. None: it goes to the client as it is.
 pub(crate) fn begin(
     config: &GatewayConfig,
     forwarded: Forwarded,
     headers: &Headers,
     end_of_stream: bool,
+    original_status: Option<u16>,
     out: &mut dyn Output,
 ) -> Option<(Answer, Flow)> {
     let Forwarded { dialect, requested_model: model, translating } = forwarded;
     let mut status = headers.number::<u16>(":status").unwrap_or(0);
-    if let Some(original) = headers.number::<u16>(names::ORIGINAL_STATUS_HEADER) {
+    if let Some(original) = original_status {
         status = original;
         out.emit(Effect::SetResponseHeader(":status", status.to_string().as_bytes()));
-        out.emit(Effect::RemoveResponseHeader(names::ORIGINAL_STATUS_HEADER));
     }
     if status >= 400 {
         return begin_error(dialect, status, headers, end_of_stream, out);
@@ -131,10 +139,14 @@ impl Answer {
             (State::Renaming(rename), Input::ResponseBody { end_of_stream: false, .. }) => {
                 (State::Renaming(rename), Flow::Pause)
             }
-            (State::Renaming(rename), Input::ResponseBody { .. } | Input::ResponseTrailers) => {
-                let len = rename.max_body_bytes;
-                (State::ReadingJson(rename), Flow::Read { start: 0, len })
-            }
+            (
+                State::Renaming(_),
+                Input::ResponseBody { size: 0, .. } | Input::ResponseTrailers { held: 0 },
+            ) => (State::Finished, Flow::Continue),
+            (
+                State::Renaming(rename),
+                Input::ResponseBody { size: len, .. } | Input::ResponseTrailers { held: len },
+            ) => (State::ReadingJson(rename), Flow::Read { start: 0, len }),
             (State::ReadingJson(rename), Input::Bytes(body)) => {
                 rename.apply(self.dialect, body, out);
                 (State::Finished, Flow::Continue)
@@ -147,7 +159,15 @@ impl Answer {
                     _ => (State::ReadingChunk(edit, last), Flow::Read { start: 0, len: size }),
                 }
             }
-            (State::Streaming(edit), Input::ResponseTrailers) => (finish(edit, None, out), Flow::Continue),
+            // Nothing is held, so nothing can be written any more. A stream that is not over is then never ended: Envoy's idle limit cuts it,
+            // and the client sees a cut instead of an end.
+            (State::Streaming(mut edit), Input::ResponseTrailers { .. }) => {
+                let flow = match edit.finish(&mut Vec::new()) {
+                    End::Complete => Flow::Continue,
+                    End::Broken => Flow::Pause,
+                };
+                (State::Finished, flow)
+            }
             (State::ReadingChunk(mut edit, last), Input::Bytes(chunk)) => {
                 let mut changed = Vec::new();
                 let replaced = edit.push(chunk, &mut changed) == Edit::Replaced;
@@ -216,6 +236,7 @@ fn envoy_error(status: u16) -> ApiError {
         408 => ("The request did not arrive in time.", None),
         413 => ("The request is larger than is accepted here.", None),
         429 => ("Too many requests.", None),
+        502 => ("No provider gave an answer that could be used.", Some("provider_answer_unusable")),
         503 => ("No provider could be reached.", Some("provider_unavailable")),
         504 => ("No provider answered in time.", Some("provider_timeout")),
         _ => ("The request could not be served.", None),

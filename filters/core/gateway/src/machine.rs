@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use config::{GatewayConfig, HeadersHeld, OtherPaths};
 use llm_api::{ApiError, ErrorKind};
-use seam::{Effect, Flow, Headers, Input, Machine, Millis, Output};
+use seam::{Attribute, Effect, Flow, Headers, Input, Machine, Millis, Output, names};
 
 use crate::answer::{self, Answer};
 use crate::endpoint::Endpoint;
@@ -21,6 +21,7 @@ use crate::{models, strip};
 ///                            │   ▲                                │
 ///                            └───┘ more of it (too large: refused)└─ planned ──► Forwarded
 ///                                                                                   │ response headers
+///                                              an error? ask for its status: AskingStatus
 ///    Done ◄── nothing to change ────────────────────────────────────────────────────┤
 ///                                                                                   ▼
 ///    Done ◄── end of the answer ────────────────────────────────────────────── Answering ⟲ per chunk
@@ -41,8 +42,10 @@ enum State {
     ReadingBody(Generation),
     /// On its way to a provider.
     Forwarded(Forwarded),
+    /// A failed attempt's answer, whose status may be meant for the router alone.
+    AskingStatus(Forwarded, Headers, bool),
     /// The answer's body is ours to change.
-    Answering(Answer),
+    Answering(Box<Answer>),
     /// Nothing left to do.
     Done,
 }
@@ -143,25 +146,26 @@ impl Machine for Gateway {
             (State::AwaitingBody(generation), Input::RequestBody { size, end_of_stream }) => {
                 self.request_body(generation, size, end_of_stream, out)
             }
-            // Trailers end the body without saying how much of it is held: as much as is allowed is asked for.
-            (State::AwaitingBody(generation), Input::RequestTrailers) => {
-                let len = self.config.max_body_bytes;
-                (State::ReadingBody(generation), Flow::Read { start: 0, len })
+            (State::AwaitingBody(generation), Input::RequestTrailers { held }) => {
+                self.request_body(generation, held, true, out)
             }
             (State::ReadingBody(generation), Input::Bytes(body)) => self.complete_body(generation, body, out),
             (State::Forwarded(forwarded), Input::ResponseHeaders { headers, end_of_stream }) => {
-                match answer::begin(&self.config, forwarded, &headers, end_of_stream, out) {
-                    Some((answer, flow)) => (State::Answering(answer), flow),
-                    None => (State::Done, Flow::Continue),
+                if answer::may_have_another_status(&headers) {
+                    let question = Flow::Ask(Attribute::State(names::STATUS_KEY));
+                    (State::AskingStatus(forwarded, headers, end_of_stream), question)
+                } else {
+                    answering(answer::begin(&self.config, forwarded, &headers, end_of_stream, None, out))
                 }
+            }
+            (State::AskingStatus(forwarded, headers, end_of_stream), Input::Attribute(value)) => {
+                let original = value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+                answering(answer::begin(&self.config, forwarded, &headers, end_of_stream, original, out))
             }
             // Envoy answered before the body was complete, for example because of its own buffer limit.
             (State::AwaitingBody(generation), Input::ResponseHeaders { headers, end_of_stream }) => {
                 let status = headers.number(":status").unwrap_or(0);
-                match answer::begin_error(generation.dialect, status, &headers, end_of_stream, out) {
-                    Some((answer, flow)) => (State::Answering(answer), flow),
-                    None => (State::Done, Flow::Continue),
-                }
+                answering(answer::begin_error(generation.dialect, status, &headers, end_of_stream, out))
             }
             (State::Answering(mut answer), input) => {
                 let flow = answer.handle(input, out);
@@ -171,6 +175,13 @@ impl Machine for Gateway {
         };
         self.state = state;
         flow
+    }
+}
+
+fn answering(begun: Option<(Answer, Flow)>) -> (State, Flow) {
+    match begun {
+        Some((answer, flow)) => (State::Answering(Box::new(answer)), flow),
+        None => (State::Done, Flow::Continue),
     }
 }
 

@@ -1,9 +1,20 @@
 //! What ai-gateway does with an answer, on the host in memory.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "a test that meets what it does not expect has to fail"
+)]
+
 mod common;
 
 use common::{CHAT, gateway, json, post};
 use gateway::Gateway;
+use seam::names;
 use seam::testing::Host;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -133,11 +144,23 @@ fn a_providers_error_passes_as_it_is() {
 }
 
 #[test]
-fn the_status_that_the_router_must_not_see_is_restored() {
+fn the_status_that_the_router_must_not_see_is_restored_from_filter_state() {
+    let body = "{\"error\":{}}";
+    let answered = [(":status", "424"), JSON, ("x-ai-provider", "openai")];
+    for (state, status) in [(Some("429"), "429"), (Some(""), "424"), (None, "424")] {
+        let mut host = fast("{}");
+        if let Some(state) = state {
+            host.publish(names::STATUS_KEY, state.as_bytes());
+        }
+        let got = host.response(&answered, &[body.as_bytes()]);
+        assert_eq!((got.headers.unwrap().text(":status"), got.body), (Some(status), body.into()));
+    }
+
+    // What an earlier attempt left says nothing of an error that Envoy itself made.
     let mut host = fast("{}");
-    let headers = [(":status", "424"), JSON, ("x-ai-original-status", "429")];
-    let got = host.response(&headers, &[br#"{"error":{}}"#]).headers.unwrap();
-    assert_eq!((got.text(":status"), got.text("x-ai-original-status")), (Some("429"), None));
+    host.publish(names::STATUS_KEY, b"401");
+    let got = host.response(&[(":status", "503"), ("content-type", "text/plain")], &[b"no healthy upstream"]);
+    assert_eq!(got.headers.unwrap().text(":status"), Some("503"));
 }
 
 #[test]
@@ -156,4 +179,19 @@ fn a_compressed_answer_passes_as_it_is() {
     let mut host = fast("{}");
     let got = host.response(&[(":status", "200"), JSON, ("content-encoding", "gzip")], &[b"\x1f\x8b"]);
     assert_eq!(got.body, b"\x1f\x8b");
+}
+
+#[test]
+fn a_stream_that_ends_with_trailers_ends_cleanly_only_if_it_is_over() {
+    for (last, complete) in [("data: [DONE]\n\n", true), ("data: {}\n\n", false)] {
+        let mut host = fast("{}");
+        host.response_headers(&[(":status", "200"), SSE], false);
+        host.response_chunk(last.as_bytes(), false);
+        host.response_trailers();
+        assert_eq!(host.client_side().complete, complete, "{last}");
+    }
+    let mut host = fast("{}");
+    host.response_headers(&[(":status", "200"), JSON], false);
+    host.response_trailers();
+    assert!(host.client_side().complete, "no body, no name to restore");
 }

@@ -1,5 +1,15 @@
 //! What ai-gateway does with a request, state by state, on the host in memory.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "a test that meets what it does not expect has to fail"
+)]
+
 mod common;
 
 use common::{CHAT, gateway, json, post};
@@ -181,6 +191,22 @@ fn a_request_without_a_body_or_with_another_method_is_refused() {
     headers.push(("content-encoding", "gzip"));
     host.request_headers(&headers, false);
     assert_eq!(host.reply().unwrap().status, 400);
+}
+
+#[test]
+fn trailers_without_a_body_are_no_request() {
+    let mut host = gateway("{}");
+    host.request_with_trailers(&post(CHAT), &[]);
+    assert_eq!(host.reply().unwrap().status, 400);
+}
+
+#[test]
+fn a_model_name_longer_than_any_real_one_is_refused() {
+    // Every event of a stream would repeat it.
+    let mut host = gateway("{}");
+    let body = format!(r#"{{"model":"gpt-4o{}","messages":[]}}"#, "x".repeat(1_000));
+    host.request(&post(CHAT), &[body.as_bytes()]);
+    assert_eq!((host.reply().unwrap().status, host.reply().unwrap().body.len() < 500), (400, true));
 }
 
 #[test]

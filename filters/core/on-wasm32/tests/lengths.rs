@@ -1,5 +1,15 @@
 //! Lengths and counts beyond 32 bits are refused or kept whole; none wraps round to something that looks right.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "a test that meets what it does not expect has to fail"
+)]
+
 use std::rc::Rc;
 
 use config::GatewayConfig;

@@ -174,7 +174,19 @@ impl Answer {
                     _ => (State::ReadingPeek(peek, last), Flow::Read { start, len }),
                 }
             }
-            (State::Peeking(peek), Input::ResponseTrailers) => self.peeked(peek, b"", Last::Yes, out),
+            // No byte of a body came: there is none to write an error into, and its status alone has to do.
+            (
+                State::Peeking(_) | State::Refusing(_) | State::Collecting(Whole::Answer),
+                Input::ResponseTrailers { held: 0 },
+            ) => {
+                let error = unusable("answered without a body");
+                (self.fail(error.status(), &error, Body::None, out), Flow::Continue)
+            }
+            (State::Collecting(Whole::Failure(status)), Input::ResponseTrailers { held: 0 }) => {
+                let error = self.provider_error(status, b"");
+                (self.fail(status, &error, Body::None, out), Flow::Continue)
+            }
+            (State::Peeking(peek), Input::ResponseTrailers { .. }) => self.peeked(peek, b"", Last::Yes, out),
             (State::ReadingPeek(peek, last), Input::Bytes(bytes)) => self.peeked(peek, bytes, last, out),
             (State::Streaming(stream), Input::ResponseBody { size: 0, end_of_stream }) => {
                 if end_of_stream {
@@ -187,7 +199,13 @@ impl Answer {
                 let last = if end_of_stream { Last::Yes } else { Last::No };
                 (State::ReadingChunk(stream, last), Flow::Read { start: 0, len: size })
             }
-            (State::Streaming(stream), Input::ResponseTrailers) => (finish(stream, out), Flow::Continue),
+            // Nothing is held, so nothing can be written any more. A stream of which something is still to be said is then never ended:
+            // Envoy's idle limit cuts it, and the client sees a cut instead of an end.
+            (State::Streaming(mut stream), Input::ResponseTrailers { .. }) => {
+                let mut tail = Vec::new();
+                stream.finish(&mut tail);
+                (State::Finished, if tail.is_empty() { Flow::Continue } else { Flow::Pause })
+            }
             (State::ReadingChunk(mut stream, last), Input::Bytes(chunk)) => {
                 let mut changed = Vec::new();
                 stream.push(chunk, &mut changed);
@@ -197,14 +215,14 @@ impl Answer {
                 out.emit(Effect::ReplaceResponseBody(&changed));
                 (if last == Last::Yes { State::Finished } else { State::Streaming(stream) }, Flow::Continue)
             }
-            (State::Refusing(error), Input::ResponseBody { .. } | Input::ResponseTrailers) => {
+            (State::Refusing(error), Input::ResponseBody { .. } | Input::ResponseTrailers { .. }) => {
                 (self.fail(error.status(), &error, Body::Replaced, out), Flow::Continue)
             }
             (State::Collecting(whole), Input::ResponseBody { size, end_of_stream }) => {
                 self.collect(whole, size, end_of_stream, out)
             }
-            (State::Collecting(whole), Input::ResponseTrailers) => {
-                (State::Reading(whole), Flow::Read { start: 0, len: self.max_body_bytes })
+            (State::Collecting(whole), Input::ResponseTrailers { held }) => {
+                self.collect(whole, held, true, out)
             }
             (State::Reading(whole), Input::Bytes(body)) => (self.read(whole, body, out), Flow::Continue),
             (State::Swallowing, Input::ResponseBody { size, .. }) => {
@@ -313,6 +331,8 @@ impl Answer {
         out.emit(Effect::Log(Level::Info, &line));
         let earlier = EarlierFailure { provider: self.attempt.name().to_owned(), error: error.clone() };
         out.emit(Effect::Publish(names::FAILURE_KEY, &earlier.encode()));
+        let original = status.original.map(|status| status.to_string()).unwrap_or_default();
+        out.emit(Effect::Publish(names::STATUS_KEY, original.as_bytes()));
         match body {
             Body::None => {
                 let headers =

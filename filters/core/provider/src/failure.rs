@@ -18,7 +18,7 @@ const FINAL: u16 = 424;
 /// What stands for a failure to be retried whose own status would not be.
 const RETRIED: u16 = 503;
 
-/// A failed attempt's status as the router sees it, and as the client should where that is another one.
+/// A failed attempt's status as the router sees it, and as the client should where that is another one: ai-gateway puts it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Status {
     pub(crate) routed: u16,

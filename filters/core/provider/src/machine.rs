@@ -12,6 +12,10 @@ use crate::opening::{Opened, Opening, Question, Request, Sources};
 use crate::upstream::Upstreams;
 use crate::{failure, request_headers};
 
+/// How much longer than the limit a translated body may be: a request that just fits must not fail because its fallback's API has longer
+/// names for things. Envoy's own buffer limit has to be above both together.
+const TRANSLATION_MARGIN: usize = 64 << 10;
+
 /// One attempt at one provider.
 ///
 /// ```text
@@ -47,7 +51,7 @@ enum State {
     /// The request is on its way.
     Sent(Attempt),
     /// The answer is ours to read.
-    Answering(Answer),
+    Answering(Box<Answer>),
     /// Nothing left to do.
     Done,
 }
@@ -97,8 +101,8 @@ impl ProviderAttempt {
             },
         };
         let max_body_bytes = self.upstreams.max_body_bytes;
-        let translated =
-            translate::request(dialect, attempt.api(), body, &attempt.request_options(max_body_bytes));
+        let options = attempt.request_options(max_body_bytes.saturating_add(TRANSLATION_MARGIN));
+        let translated = translate::request(dialect, attempt.api(), body, &options);
         match translated {
             Ok(translated) => {
                 request_headers::rebuild(&attempt, sources, Some(translated.len() as u64), out);
@@ -137,12 +141,17 @@ impl Machine for ProviderAttempt {
             (State::AwaitingBody(sources, request), Input::RequestBody { end_of_stream: false, .. }) => {
                 (State::AwaitingBody(sources, request), Flow::Pause)
             }
+            (State::AwaitingBody(_, request), Input::RequestBody { size: 0, .. }) => {
+                refuse_empty(request.dialect(), out)
+            }
             (State::AwaitingBody(sources, request), Input::RequestBody { size, .. }) => {
                 body_complete(sources, request, size)
             }
-            // Trailers end the body without saying how much of it is held: as much as is allowed is asked for.
-            (State::AwaitingBody(sources, request), Input::RequestTrailers) => {
-                body_complete(sources, request, self.upstreams.max_body_bytes)
+            (State::AwaitingBody(_, request), Input::RequestTrailers { held: 0 }) => {
+                refuse_empty(request.dialect(), out)
+            }
+            (State::AwaitingBody(sources, request), Input::RequestTrailers { held }) => {
+                body_complete(sources, request, held)
             }
             (State::AskingContext(sources, request, size), Input::Attribute(value)) => {
                 let context = value.and_then(|value| RequestContext::decode(value).ok());
@@ -165,7 +174,7 @@ impl Machine for ProviderAttempt {
             (State::Sent(attempt), Input::ResponseHeaders { headers, end_of_stream }) => {
                 let limits = answer::Limits { max_body_bytes: self.upstreams.max_body_bytes };
                 match answer::begin(attempt, headers, end_of_stream, limits, self.id_seed, now, out) {
-                    (Some(answer), flow) => (State::Answering(answer), flow),
+                    (Some(answer), flow) => (State::Answering(Box::new(answer)), flow),
                     (None, flow) => (State::Done, flow),
                 }
             }
@@ -206,6 +215,11 @@ fn refuse(dialect: Dialect, error: &ApiError, out: &mut dyn Output) -> (State, F
         body: error.body(dialect).as_bytes(),
     });
     (State::Done, Flow::Pause)
+}
+
+fn refuse_empty(dialect: Dialect, out: &mut dyn Output) -> (State, Flow) {
+    let message = "The request has no body; a JSON object with `model` and `messages` is expected.";
+    refuse(dialect, &ApiError::new(ErrorKind::InvalidRequest, message), out)
 }
 
 fn too_large(max_body_bytes: usize) -> ApiError {

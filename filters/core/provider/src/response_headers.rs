@@ -28,11 +28,7 @@ pub(crate) fn answer(attempt: &Attempt, upstream: &Headers, length: Length) -> H
 
 /// The headers of a failed attempt's JSON error.
 pub(crate) fn failure(attempt: &Attempt, upstream: &Headers, status: Status, length: Length) -> Headers {
-    let mut headers = build(attempt, upstream, status.routed.to_string().into_bytes(), length);
-    if let Some(original) = status.original.filter(|_| attempt.context.gateway) {
-        headers.push(names::ORIGINAL_STATUS_HEADER, original.to_string());
-    }
-    headers
+    build(attempt, upstream, status.routed.to_string().into_bytes(), length)
 }
 
 fn build(attempt: &Attempt, upstream: &Headers, status: Vec<u8>, length: Length) -> Headers {

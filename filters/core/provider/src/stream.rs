@@ -10,7 +10,7 @@ pub(crate) enum Stream {
     /// The provider speaks another API than the client.
     Translated(StreamTranslator),
     /// The same API, and no ai-gateway to rename the model and to notice a cut.
-    Edited(StreamEdit),
+    Edited(Box<StreamEdit>),
     /// The same API, and ai-gateway reads it.
     Untouched,
 }
@@ -23,7 +23,7 @@ impl Stream {
         match StreamTranslator::new(attempt.api(), attempt.dialect(), options) {
             Some(translator) => Self::Translated(translator),
             None if attempt.context.gateway => Self::Untouched,
-            None => Self::Edited(StreamEdit::new(attempt.dialect(), model)),
+            None => Self::Edited(Box::new(StreamEdit::new(attempt.dialect(), model))),
         }
     }
 

@@ -34,8 +34,11 @@ pub enum Input<'a> {
         /// Whether nothing follows.
         end_of_stream: bool,
     },
-    /// The request ends with trailers: its body is complete. Held bytes are still readable and replaceable.
-    RequestTrailers,
+    /// The request ends with trailers: its body is complete.
+    RequestTrailers {
+        /// Bytes of the body that are held: those can still be read and replaced. Where there are none, nothing can be written any more.
+        held: usize,
+    },
     /// The response's headers arrived.
     ResponseHeaders {
         /// All of them.
@@ -51,7 +54,10 @@ pub enum Input<'a> {
         end_of_stream: bool,
     },
     /// The response ends with trailers: its body is complete.
-    ResponseTrailers,
+    ResponseTrailers {
+        /// As in [`RequestTrailers`](Self::RequestTrailers).
+        held: usize,
+    },
     /// The answer to [`Flow::Read`]: those bytes, or fewer where the body is shorter.
     Bytes(&'a [u8]),
     /// The answer to [`Flow::Ask`].

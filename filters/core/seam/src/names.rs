@@ -24,6 +24,9 @@ pub const ORIGINAL_HEADERS_KEY: &str = "ai.headers.v1";
 /// Filter state: the last failed attempt as an [`EarlierFailure`](crate::EarlierFailure).
 pub const FAILURE_KEY: &str = "ai.failure.v1";
 
+/// Filter state: the status that the client is to see of the last failed attempt, where the router had to see another one; else empty.
+pub const STATUS_KEY: &str = "ai.status.v1";
+
 /// Filter state, published for access logs: the model name that the client asked for.
 pub const REQUESTED_MODEL_KEY: &str = "ai.model.requested";
 /// Filter state, published for access logs: the model that the last attempt asked for.
@@ -34,7 +37,3 @@ pub const PROVIDER_KEY: &str = "ai.provider";
 pub const ATTEMPTS_KEY: &str = "ai.attempts";
 /// Filter state, published for access logs: what ai-gateway decided: `forwarded`, or the code of its refusal.
 pub const DECISION_KEY: &str = "ai.decision";
-
-/// Response header from ai-provider to ai-gateway: the status that the client is to see, where the router had to see another one.
-/// Never reaches a client.
-pub const ORIGINAL_STATUS_HEADER: &str = "x-ai-original-status";

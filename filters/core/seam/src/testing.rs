@@ -145,6 +145,11 @@ impl<M: Machine> Host<M> {
         &self.world.state
     }
 
+    /// Puts a value into filter state, as the other filter would.
+    pub fn publish(&mut self, key: &'static str, value: &[u8]) {
+        self.world.state.insert(key, value.to_vec());
+    }
+
     /// Every line logged.
     pub fn log(&self) -> &[(Level, String)] {
         &self.world.log
@@ -193,10 +198,11 @@ impl<M: Machine> Host<M> {
         }
         // Held bytes can still be replaced here; where none are held there is nothing to write into.
         let direction = self.world.side(side);
-        direction.in_body_callback = !direction.held.is_empty();
+        let held = direction.held.len();
+        direction.in_body_callback = held > 0;
         let input = match side {
-            Side::Request => Input::RequestTrailers,
-            Side::Response => Input::ResponseTrailers,
+            Side::Request => Input::RequestTrailers { held },
+            Side::Response => Input::ResponseTrailers { held },
         };
         let go_on = self.drive(side, input);
         let direction = self.world.side(side);

@@ -1,5 +1,15 @@
 //! What is written to filter state is read back as it was, and anything else is refused.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "a test that meets what it does not expect has to fail"
+)]
+
 use llm_api::{ApiError, Dialect, ErrorKind};
 use proptest::option;
 use proptest::prelude::*;

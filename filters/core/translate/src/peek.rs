@@ -46,8 +46,12 @@ pub fn peek<'a>(dialect: Dialect, body: &'a [u8]) -> Result<RequestPeek<'a>, Api
     };
 
     let model = found.model.ok_or_else(no_model)?;
+    let name = json::string(model).ok_or_else(model_is_no_string)?;
+    if name.len() > MAX_MODEL_BYTES {
+        return Err(model_is_too_long());
+    }
     Ok(RequestPeek {
-        model: json::string(model).ok_or_else(model_is_no_string)?,
+        model: name,
         model_span: span_in(body, model),
         stream: flag(found.stream, "stream")?,
         include_usage: match dialect {
@@ -55,6 +59,14 @@ pub fn peek<'a>(dialect: Dialect, body: &'a [u8]) -> Result<RequestPeek<'a>, Api
             Dialect::Anthropic => true,
         },
     })
+}
+
+/// The longest model name that is taken, in bytes: several times the longest real one. Every event of a stream repeats it, so a longer one
+/// would let a client have the gateway send a multiple of what it received.
+const MAX_MODEL_BYTES: usize = 256;
+
+fn model_is_too_long() -> ApiError {
+    json::invalid(format!("`model` is longer than {MAX_MODEL_BYTES} bytes.")).with_param("model")
 }
 
 /// The error of a request without a model.

@@ -16,7 +16,7 @@ use crate::header_map;
 pub(crate) struct Stream<F: Filter> {
     filter: Rc<F>,
     machine: F::Machine,
-    /// How many bytes of the request's and of the response's body are readable.
+    /// How many bytes of the request's and of the response's body are readable: in a body's callback what it named, after it what is held.
     request_size: usize,
     response_size: usize,
 }
@@ -72,11 +72,14 @@ impl<F: Filter> HttpContext for Stream<F> {
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.request_size = size;
-        self.drive(BufferType::HttpRequestBody, Input::RequestBody { size, end_of_stream })
+        let action = self.drive(BufferType::HttpRequestBody, Input::RequestBody { size, end_of_stream });
+        self.request_size = held(action, size);
+        action
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        self.drive(BufferType::HttpRequestBody, Input::RequestTrailers)
+        let held = self.request_size;
+        self.drive(BufferType::HttpRequestBody, Input::RequestTrailers { held })
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
@@ -86,12 +89,20 @@ impl<F: Filter> HttpContext for Stream<F> {
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.response_size = size;
-        self.drive(BufferType::HttpResponseBody, Input::ResponseBody { size, end_of_stream })
+        let action = self.drive(BufferType::HttpResponseBody, Input::ResponseBody { size, end_of_stream });
+        self.response_size = held(action, size);
+        action
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        self.drive(BufferType::HttpResponseBody, Input::ResponseTrailers)
+        let held = self.response_size;
+        self.drive(BufferType::HttpResponseBody, Input::ResponseTrailers { held })
     }
+}
+
+/// How much of a body the host still holds after that callback.
+fn held(action: Action, size: usize) -> usize {
+    if action == Action::Pause { size } else { 0 }
 }
 
 /// An attribute of the stream. One that does not exist here, or not yet, is an error to the host and none to a machine.

@@ -1,0 +1,118 @@
+# envoy-ai-filters: what people type. `make help` lists it.
+#
+# Recipes stay short: what needs logic is in the `lab` program (e2e/lab) or in a small script under e2e/.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+# Cargo locks the target directory anyway; in parallel the steps would only wait for each other and mix their output.
+.NOTPARALLEL:
+
+# Absolute, because cargo runs tests from their own crate's directory.
+CARGO_TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
+export CARGO_TARGET_DIR
+
+CACHE := $(CURDIR)/.cache
+TOOLS := $(CACHE)/tools
+PACKAGES := $(CACHE)/python
+LAB := $(CARGO_TARGET_DIR)/debug/lab
+WASM := $(CARGO_TARGET_DIR)/wasm32-wasip1/wasm
+CARGO := cargo
+PYTHON := python3
+export CARGO PYTHON
+
+# What only exists inside Envoy: plain `cargo test` cannot link it.
+FILTERS := ai-gateway ai-provider
+HOSTED := $(FILTERS) host-proxy-wasm
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  The variables of 'make run': PORT, ADMIN_PORT, OPENAI_API_KEY, ANTHROPIC_API_KEY, OPENAI_BASE_URL, ANTHROPIC_BASE_URL,"
+	@echo "  OPENAI_MODEL, ANTHROPIC_MODEL, FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT, ANSWER_TIMEOUT, TOTAL_TIMEOUT, SSL_CERT_FILE, ENVOY"
+
+##@ Using it
+
+# `exec`, so that the program is make's own child: a signal that make passes on reaches it, and no shell in between.
+.PHONY: run
+run: wasm lab ## Start the gateway on PORT (10000); with no provider key in the environment, on scripted providers
+	@exec '$(LAB)' run
+
+.PHONY: demo
+demo: wasm lab ## Show the whole path on scripted providers: answers, streams, fallback, errors
+	@exec '$(LAB)' demo
+
+##@ Building it
+
+.PHONY: wasm
+wasm: toolchain ## Build both filters and print their sizes
+	@$(CARGO) build --locked $(FILTERS:%=-p %) --profile wasm --target wasm32-wasip1
+	@sh e2e/wasm-sizes.sh '$(WASM)'
+
+.PHONY: lab
+lab: toolchain
+	@$(CARGO) build --locked -p lab
+
+.PHONY: toolchain
+toolchain:
+	@sh e2e/toolchain.sh wasm32-wasip1
+
+.PHONY: render
+render: toolchain ## Refresh the committed configurations and schemas
+	UPDATE_RENDERED=1 $(CARGO) test --locked -p ai-filters --test committed
+
+##@ Checking it
+
+.PHONY: test
+test: ## Run every test; sets up what it needs, without root
+	@$(PYTHON) e2e/tally.py --make '$(MAKE)' test-unit test-wasm test-stand test-e2e test-sdk
+
+.PHONY: test-unit
+test-unit: toolchain ## Run the native tests
+	$(CARGO) test --locked --no-fail-fast --workspace $(HOSTED:%=--exclude %) --exclude scenarios
+
+.PHONY: test-wasm
+test-wasm: ## Run the core's 32-bit tests under Node
+	@sh e2e/toolchain.sh wasm32-unknown-unknown
+	@sh e2e/wasm-tests.sh '$(TOOLS)' on-wasm32
+
+.PHONY: test-stand
+test-stand: wasm lab ## Test what starts an Envoy: the lab, the renderer's output, the bench
+	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && $(CARGO) test --locked --no-fail-fast \
+	  -p lab -p ai-filters -p bench --features lab/envoy-tests,bench/envoy-tests --test envoy --test run --test quick
+
+.PHONY: test-e2e
+test-e2e: wasm lab ## Run the scenarios on the real Envoy
+	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && $(CARGO) test --locked --no-fail-fast -p scenarios
+
+.PHONY: test-sdk
+test-sdk: wasm lab $(PACKAGES)/.installed ## Run the tests with the providers' own Python SDKs
+	@'$(LAB)' fetch-envoy
+	LAB='$(LAB)' PYTHONPATH='$(PACKAGES)' $(PYTHON) -m pytest -p no:cacheprovider e2e/sdk
+
+$(PACKAGES)/.installed: e2e/sdk/requirements.txt
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || \
+	  { echo "python3 has no pip"; echo "hint: python3 -m ensurepip --user, or your system's python3-pip package"; exit 1; } >&2
+	@rm -rf '$(PACKAGES)'
+	PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --require-hashes --target '$(PACKAGES)' -r $<
+	@touch $@
+
+.PHONY: lint
+lint: toolchain ## Check format, lints, licences, bans and sources
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace $(HOSTED:%=--exclude %) --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --locked $(HOSTED:%=-p %) --target wasm32-wasip1 -- -D warnings
+	@sh e2e/cargo-deny.sh '$(TOOLS)' check bans licenses sources
+
+.PHONY: fmt
+fmt: ## Format the code
+	@$(CARGO) fmt --all
+
+.PHONY: bench
+bench: wasm ## Measure what the filters cost beside a bare Envoy
+	@$(CARGO) run --locked --release -p bench
+
+.PHONY: clean
+clean: ## Remove what was built and fetched
+	@$(CARGO) clean
+	@rm -rf '$(CACHE)'
