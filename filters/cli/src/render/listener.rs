@@ -13,8 +13,10 @@ const REQUEST_SECONDS: u64 = 300;
 const IDLE_CONNECTION_SECONDS: u64 = 900;
 /// HTTP/2 streams that one client connection may have open at once.
 const MAX_STREAMS: u64 = 100;
-/// HTTP/2 flow control windows for what clients send, of a stream and of a connection, in bytes.
-const WINDOWS: (u64, u64) = (65_536, 1_048_576);
+/// The least HTTP/2 flow control windows for what clients send, of a stream and of a connection, in bytes.
+const LEAST_WINDOWS: (u64, u64) = (65_536, 1_048_576);
+/// The most that HTTP/2 knows (RFC 9113, section 6.9.1).
+const MOST_WINDOW: u64 = (1 << 31) - 1;
 
 /// The one listener.
 pub(super) fn listener(router: &LlmRouter) -> Map {
@@ -31,7 +33,9 @@ pub(super) fn listener(router: &LlmRouter) -> Map {
 
 fn connection_manager(router: &LlmRouter) -> Map {
     let seconds = std::time::Duration::from_secs;
-    let (stream_window, connection_window) = WINDOWS;
+    let body = u64::from(router.max_body.envoy_bytes());
+    let stream_window = body.clamp(LEAST_WINDOWS.0, MOST_WINDOW);
+    let connection_window = body.clamp(LEAST_WINDOWS.1, MOST_WINDOW);
     let mut config = typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager")
         .with("stat_prefix", "llm")
         .why("HTTP/1.1, and HTTP/2 without TLS for clients that begin with it.")
@@ -55,11 +59,11 @@ fn connection_manager(router: &LlmRouter) -> Map {
                 .why("`x_ai_model` must not pass for `x-ai-model` anywhere behind us.")
                 .with("headers_with_underscores_action", "REJECT_REQUEST"),
         )
-        .why("Small windows: what a client sends waits at the client until a filter wants it.")
-        .with(
+                .with(
             "http2_protocol_options",
             Map::new()
                 .with("max_concurrent_streams", MAX_STREAMS)
+                .why("For an HTTP/2 stream this window, and no other setting, is also Envoy's limit on what it buffers of a body.")
                 .with("initial_stream_window_size", stream_window)
                 .with("initial_connection_window_size", connection_window),
         )

@@ -16,7 +16,7 @@ section! {
         /// Further names for models.
         #[schema(extend("default" = []))]
         aliases: List<RawAlias>,
-        /// The largest request body that is read, in bytes; must be below Envoy's own buffer limit. Larger ones get 413.
+        /// The largest request body that is read, in bytes. Larger ones get 413. Envoy's own buffer limit must be twice as large.
         #[schema(extend("minimum" = 1, "maximum" = crate::raw::LARGEST_MAX_BODY_BYTES, "default" = crate::raw::DEFAULT_MAX_BODY_BYTES))]
         max_body_bytes: u64,
         /// Whether Envoy lets the filter hold headers until the body is read (`allow_on_headers_stop_iteration: true`). Where it does
