@@ -112,6 +112,10 @@ pub(crate) fn find(kind: ProviderKind, settings: &Settings, request: &Recorded) 
             }
         }
     }
+    // Neither API knows a trailer, so each one is a client's that slipped past an allow-list of headers.
+    for (name, _) in &request.trailers {
+        found.push(LeakKind::ClientHeader, format!("trailer {name}"));
+    }
     if credentials.len() > 1 {
         found.push(LeakKind::SecondCredential, credentials.join(", "));
     }

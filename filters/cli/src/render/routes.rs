@@ -53,8 +53,14 @@ pub(super) fn route_config(router: &LlmRouter) -> Map {
             [names::MODEL_HEADER, names::STREAM_HEADER, names::PLAN_HEADER, "x-envoy-external-address"]
                 .into_iter()
                 .collect();
+        let answered: List =
+            [names::ANSWERED_BY_HEADER, names::ANSWERED_MODEL_HEADER, names::ATTEMPTS_HEADER]
+                .into_iter()
+                .collect();
         host.why("Without ai-provider nothing else keeps ai-gateway's own headers, or who the client is, from a provider.")
             .with("request_headers_to_remove", internal.inline())
+            .why("And nothing else tells that a provider makes up what ai-provider would say of the answer.")
+            .with("response_headers_to_remove", answered.inline())
     };
     let host = host.with("routes", routes);
     let specifiers = match router.fallback {

@@ -1,7 +1,7 @@
 //! From what a file says to what it means: every check of a value, and of values against each other.
 
 pub(crate) mod gateway;
-mod header;
+pub(crate) mod header;
 pub(crate) mod provider;
 mod text;
 

@@ -32,3 +32,9 @@ pub use provider::{Auth, Provider, ProviderConfig, RetryStatuses, Selection};
 pub use redacted::Redacted;
 #[cfg(feature = "schema")]
 pub use schema::{gateway_schema, provider_schema};
+
+/// Whether a request header of that lower-case name carries a client's credentials, under one API or another. Such a header is never kept
+/// and never passed on, and no configuration may say otherwise.
+pub fn is_credential(name: &str) -> bool {
+    check::header::CREDENTIALS.contains(&name)
+}

@@ -2,7 +2,7 @@
 
 use config::{GatewayConfig, HeadersHeld};
 use llm_api::{ApiError, Dialect, ErrorKind};
-use seam::{Effect, Flow, Headers, Input, Output, names};
+use seam::{EarlierFailure, Effect, Flow, Headers, Input, Output, names};
 use translate::{Edit, End, StreamEdit};
 
 use crate::request::Forwarded;
@@ -12,7 +12,6 @@ use crate::request::Forwarded;
 /// ```text
 /// Renaming ──complete──► ReadingJson ──► Finished
 /// Streaming ──chunk──► ReadingChunk ──► Streaming          Streaming, ReadingChunk ──end──► Finished
-/// Replacing { body } ──first chunk──► Finished (which swallows the rest)
 /// ```
 pub(crate) struct Answer {
     dialect: Dialect,
@@ -28,10 +27,6 @@ enum State {
     Streaming(StreamEdit),
     /// A chunk was asked for; whether it is the last.
     ReadingChunk(StreamEdit, Last),
-    /// An error that is not in the client's shape; this is.
-    Replacing(String),
-    /// The client has its error: the rest of the other one is swallowed.
-    Swallowing,
     /// All is said.
     Finished,
 }
@@ -56,7 +51,7 @@ pub(crate) fn may_have_another_status(headers: &Headers) -> bool {
         && headers.bytes(names::ANSWERED_BY_HEADER).is_some()
 }
 
-/// Looks at the answer's headers. None: it goes to the client as it is.
+/// Looks at the answer's headers. Without an [`Answer`] there is nothing left to do.
 pub(crate) fn begin(
     config: &GatewayConfig,
     forwarded: Forwarded,
@@ -64,31 +59,24 @@ pub(crate) fn begin(
     end_of_stream: bool,
     original_status: Option<u16>,
     out: &mut dyn Output,
-) -> Option<(Answer, Flow)> {
+) -> (Option<Answer>, Flow) {
     let Forwarded { dialect, requested_model: model, translating } = forwarded;
-    let mut status = headers.number::<u16>(":status").unwrap_or(0);
-    if let Some(original) = original_status {
-        status = original;
-        out.emit(Effect::SetResponseHeader(":status", status.to_string().as_bytes()));
-    }
-    if status >= 400 {
-        return begin_error(dialect, status, headers, end_of_stream, out);
+    if headers.number::<u16>(":status").is_some_and(|status| status >= 400) {
+        return (None, reshape_error(dialect, headers, original_status, out));
     }
     let translated = headers
         .text(names::ANSWERED_BY_HEADER)
         .is_some_and(|provider| translating.iter().any(|translating| translating == provider));
-    let plain = matches!(headers.text("content-encoding"), None | Some("identity"));
-    if translated || !plain || end_of_stream {
-        return None;
+    if translated || headers.is_encoded() || end_of_stream {
+        return (None, Flow::Continue);
     }
-    let content_type = headers.text("content-type").unwrap_or_default();
-    if content_type.starts_with("text/event-stream") {
+    if headers.is_content_type("text/event-stream") {
         out.emit(Effect::RemoveResponseHeader("content-length"));
         let state = State::Streaming(StreamEdit::new(dialect, model));
-        return Some((Answer { dialect, state }, Flow::Continue));
+        return (Some(Answer { dialect, state }), Flow::Continue);
     }
-    if !content_type.starts_with("application/json") {
-        return None;
+    if !headers.is_content_type("application/json") {
+        return (None, Flow::Continue);
     }
     let rename = Rename { model, headers_held: config.headers_held, max_body_bytes: config.max_body_bytes };
     let flow = match config.headers_held {
@@ -98,34 +86,56 @@ pub(crate) fn begin(
             Flow::Continue
         }
     };
-    Some((Answer { dialect, state: State::Renaming(rename) }, flow))
+    (Some(Answer { dialect, state: State::Renaming(rename) }), flow)
 }
 
-/// Looks at the headers of an error, and puts one that is not JSON (Envoy's own replies, a proxy's HTML page) into the client's shape.
-pub(crate) fn begin_error(
+/// Puts an error that is not JSON (Envoy's own replies, a proxy's HTML page) into the client's shape.
+pub(crate) fn reshape_error(
     dialect: Dialect,
-    status: u16,
     headers: &Headers,
-    end_of_stream: bool,
+    original_status: Option<u16>,
     out: &mut dyn Output,
-) -> Option<(Answer, Flow)> {
-    let shaped = headers.text("content-type").is_some_and(|kind| kind.starts_with("application/json"));
-    if status < 400 || (shaped && !end_of_stream) {
-        return None;
+) -> Flow {
+    let status = headers.number::<u16>(":status").unwrap_or(0);
+    if status >= 400 && !headers.is_content_type("application/json") {
+        let status = original_status.unwrap_or(status);
+        respond(status, &envoy_error(status), dialect, headers, out);
+        return Flow::Pause;
     }
-    let body = envoy_error(status).body(dialect);
-    if end_of_stream {
-        out.emit(Effect::Respond {
-            status,
-            headers: &[("content-type", "application/json")],
-            body: body.as_bytes(),
-        });
-        return Some((Answer { dialect, state: State::Swallowing }, Flow::Pause));
+    if let Some(original) = original_status {
+        out.emit(Effect::SetResponseHeader(":status", original.to_string().as_bytes()));
     }
-    out.emit(Effect::SetResponseHeader("content-type", b"application/json"));
-    out.emit(Effect::SetResponseHeader("content-length", body.len().to_string().as_bytes()));
-    out.emit(Effect::RemoveResponseHeader("content-encoding"));
-    Some((Answer { dialect, state: State::Replacing(body) }, Flow::Continue))
+    Flow::Continue
+}
+
+/// Gives an error that came without a body the words that the provider filter found for it.
+pub(crate) fn respond_without_body(
+    dialect: Dialect,
+    headers: &Headers,
+    original_status: Option<u16>,
+    failure: Option<EarlierFailure>,
+    out: &mut dyn Output,
+) {
+    let status = original_status.or_else(|| headers.number(":status")).unwrap_or(500);
+    let error = failure.map_or_else(|| envoy_error(status), |failure| failure.error);
+    respond(status, &error, dialect, headers, out);
+}
+
+/// Answers in the place of an error, and keeps of its headers what an SDK acts on.
+fn respond(status: u16, error: &ApiError, dialect: Dialect, headers: &Headers, out: &mut dyn Output) {
+    const KEPT: [&str; 8] = [
+        "retry-after",
+        "retry-after-ms",
+        "x-should-retry",
+        "x-request-id",
+        "request-id",
+        names::ANSWERED_BY_HEADER,
+        names::ANSWERED_MODEL_HEADER,
+        names::ATTEMPTS_HEADER,
+    ];
+    let kept = KEPT.iter().filter_map(|name| headers.text(name).map(|value| (*name, value)));
+    let headers: Vec<(&str, &str)> = [("content-type", "application/json")].into_iter().chain(kept).collect();
+    out.emit(Effect::Respond { status, headers: &headers, body: error.body(dialect).as_bytes() });
 }
 
 impl Answer {
@@ -159,14 +169,16 @@ impl Answer {
                     _ => (State::ReadingChunk(edit, last), Flow::Read { start: 0, len: size }),
                 }
             }
-            // Nothing is held, so nothing can be written any more. A stream that is not over is then never ended: Envoy's idle limit cuts it,
-            // and the client sees a cut instead of an end.
+            // Nothing is held when trailers end a stream, so nothing can be written any more: one that is not over is cut.
             (State::Streaming(mut edit), Input::ResponseTrailers { .. }) => {
-                let flow = match edit.finish(&mut Vec::new()) {
-                    End::Complete => Flow::Continue,
-                    End::Broken => Flow::Pause,
-                };
-                (State::Finished, flow)
+                out.emit(Effect::DropResponseTrailers);
+                match edit.finish(&mut Vec::new()) {
+                    End::Complete => (State::Finished, Flow::Continue),
+                    End::Broken => {
+                        out.emit(Effect::CutResponse);
+                        (State::Finished, Flow::Pause)
+                    }
+                }
             }
             (State::ReadingChunk(mut edit, last), Input::Bytes(chunk)) => {
                 let mut changed = Vec::new();
@@ -181,16 +193,6 @@ impl Answer {
                     }
                 };
                 (state, Flow::Continue)
-            }
-            (State::Replacing(body), Input::ResponseBody { .. }) => {
-                out.emit(Effect::ReplaceResponseBody(body.as_bytes()));
-                (State::Swallowing, Flow::Continue)
-            }
-            (State::Swallowing, Input::ResponseBody { size, .. }) => {
-                if size > 0 {
-                    out.emit(Effect::ReplaceResponseBody(b""));
-                }
-                (State::Swallowing, Flow::Continue)
             }
             (state, _) => (state, Flow::Continue),
         };

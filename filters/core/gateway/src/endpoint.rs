@@ -27,9 +27,9 @@ impl<'a> Endpoint<'a> {
         let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
         if let Some(dialect) = Dialect::of_path(path) {
             require(headers, "POST", dialect)?;
-            return match headers.text("content-encoding") {
-                None | Some("identity") => Ok(Self::Generate(dialect)),
-                Some(_) => Err(Refusal {
+            return match headers.is_encoded() {
+                false => Ok(Self::Generate(dialect)),
+                true => Err(Refusal {
                     dialect,
                     error: ApiError::new(
                         ErrorKind::InvalidRequest,

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use config::{GatewayConfig, HeadersHeld, OtherPaths};
-use llm_api::{ApiError, ErrorKind};
-use seam::{Attribute, Effect, Flow, Headers, Input, Machine, Millis, Output, names};
+use llm_api::{ApiError, Dialect, ErrorKind};
+use seam::{Attribute, EarlierFailure, Effect, Flow, Headers, Input, Machine, Millis, Output, names};
 
 use crate::answer::{self, Answer};
 use crate::endpoint::Endpoint;
@@ -15,13 +15,14 @@ use crate::{models, strip};
 /// One client request and its answer.
 ///
 /// ```text
-///                     ┌─ list of models, other path, refused at once ──────────► Done
+///                     ┌─ list of models, refused at once ──────────────────────► Refused
+///                     ├─ other path, passed ───────────────────────────────────► Done
 ///                     │
-/// AwaitingRequest ────┴─► AwaitingBody ──complete──► ReadingBody ─┬─ refused ──► Done
+/// AwaitingRequest ────┴─► AwaitingBody ──complete──► ReadingBody ─┬─ refused ──► Refused
 ///                            │   ▲                                │
 ///                            └───┘ more of it (too large: refused)└─ planned ──► Forwarded
 ///                                                                                   │ response headers
-///                                              an error? ask for its status: AskingStatus
+///                                              an error? AskingStatus, AskingFailure
 ///    Done ◄── nothing to change ────────────────────────────────────────────────────┤
 ///                                                                                   ▼
 ///    Done ◄── end of the answer ────────────────────────────────────────────── Answering ⟲ per chunk
@@ -44,8 +45,12 @@ enum State {
     Forwarded(Forwarded),
     /// A failed attempt's answer, whose status may be meant for the router alone.
     AskingStatus(Forwarded, Headers, bool),
+    /// An error without a body, of which filter state may have the words.
+    AskingFailure(Forwarded, Headers, Option<u16>),
     /// The answer's body is ours to change.
     Answering(Box<Answer>),
+    /// Answered here, or by Envoy before us; what still comes of the request goes nowhere.
+    Refused(Dialect),
     /// Nothing left to do.
     Done,
 }
@@ -62,11 +67,11 @@ impl Gateway {
             Ok(Endpoint::Generate(dialect)) => Generation { dialect },
             Ok(Endpoint::Models(dialect)) => {
                 models::list(&self.config.models, dialect, out);
-                return (State::Done, Flow::Pause);
+                return (State::Refused(dialect), Flow::Pause);
             }
             Ok(Endpoint::Model(dialect, id)) => {
                 models::one(&self.config.models, dialect, id, out);
-                return (State::Done, Flow::Pause);
+                return (State::Refused(dialect), Flow::Pause);
             }
             Ok(Endpoint::Other(_)) if self.config.other_paths == OtherPaths::Pass => {
                 return (State::Done, Flow::Continue);
@@ -147,6 +152,8 @@ impl Machine for Gateway {
                 self.request_body(generation, size, end_of_stream, out)
             }
             (State::AwaitingBody(generation), Input::RequestTrailers { held }) => {
+                // Nothing that is understood here comes in trailers, and a provider is to get nothing else.
+                out.emit(Effect::DropRequestTrailers);
                 self.request_body(generation, held, true, out)
             }
             (State::ReadingBody(generation), Input::Bytes(body)) => self.complete_body(generation, body, out),
@@ -160,12 +167,29 @@ impl Machine for Gateway {
             }
             (State::AskingStatus(forwarded, headers, end_of_stream), Input::Attribute(value)) => {
                 let original = value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
-                answering(answer::begin(&self.config, forwarded, &headers, end_of_stream, original, out))
+                if end_of_stream {
+                    let question = Flow::Ask(Attribute::State(names::FAILURE_KEY));
+                    (State::AskingFailure(forwarded, headers, original), question)
+                } else {
+                    answering(answer::begin(&self.config, forwarded, &headers, false, original, out))
+                }
             }
-            // Envoy answered before the body was complete, for example because of its own buffer limit.
-            (State::AwaitingBody(generation), Input::ResponseHeaders { headers, end_of_stream }) => {
-                let status = headers.number(":status").unwrap_or(0);
-                answering(answer::begin_error(generation.dialect, status, &headers, end_of_stream, out))
+            (State::AskingFailure(forwarded, headers, original), Input::Attribute(value)) => {
+                let failure = value.and_then(|value| EarlierFailure::decode(value).ok());
+                answer::respond_without_body(forwarded.dialect, &headers, original, failure, out);
+                (State::Refused(forwarded.dialect), Flow::Pause)
+            }
+            // Envoy answered before the body was complete, or instead of a refusal that came too late: for example because of its buffer
+            // limit. The client gets that in its own shape too.
+            (
+                State::AwaitingBody(Generation { dialect }) | State::Refused(dialect),
+                Input::ResponseHeaders { headers, .. },
+            ) => {
+                let flow = answer::reshape_error(dialect, &headers, None, out);
+                (State::Refused(dialect), flow)
+            }
+            (State::Refused(dialect), Input::RequestBody { .. } | Input::RequestTrailers { .. }) => {
+                (State::Refused(dialect), Flow::Pause)
             }
             (State::Answering(mut answer), input) => {
                 let flow = answer.handle(input, out);
@@ -176,16 +200,17 @@ impl Machine for Gateway {
         self.state = state;
         flow
     }
+
+    fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
 }
 
-fn answering(begun: Option<(Answer, Flow)>) -> (State, Flow) {
-    match begun {
-        Some((answer, flow)) => (State::Answering(Box::new(answer)), flow),
-        None => (State::Done, Flow::Continue),
-    }
+fn answering((answer, flow): (Option<Answer>, Flow)) -> (State, Flow) {
+    (answer.map_or(State::Done, |answer| State::Answering(Box::new(answer))), flow)
 }
 
 fn refuse(refusal: &Refusal, out: &mut dyn Output) -> (State, Flow) {
     refusal::respond(refusal, out);
-    (State::Done, Flow::Pause)
+    (State::Refused(refusal.dialect), Flow::Pause)
 }

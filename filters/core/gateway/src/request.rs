@@ -50,7 +50,6 @@ pub(crate) fn plan(config: &GatewayConfig, request: Generation, body: &[u8]) -> 
     let body_model = first_model(&able, &resolved, dialect).unwrap_or(&peek.model);
     let spliced =
         (body_model != peek.model).then(|| translate::splice(body, peek.model_span.clone(), body_model));
-    let length = spliced.as_ref().map_or(body.len(), Vec::len);
     let targets = &resolved.route.targets;
     Ok(Plan {
         context: RequestContext {
@@ -60,7 +59,6 @@ pub(crate) fn plan(config: &GatewayConfig, request: Generation, body: &[u8]) -> 
             gateway: true,
             requested_model: peek.model.clone().into_owned(),
             body_model: body_model.to_owned(),
-            content_length: Some(length as u64),
             targets: targets.iter().map(|target| planned(target, resolved.model)).collect(),
         },
         route: resolved.route.route.clone(),

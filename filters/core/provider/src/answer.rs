@@ -5,7 +5,7 @@ use seam::{EarlierFailure, Effect, Flow, Headers, Input, Level, Millis, Output, 
 use translate::{FirstContent, Peeked, ResponseOptions};
 
 use crate::attempt::Attempt;
-use crate::failure;
+use crate::failure::{self, Verdict};
 use crate::response_headers::{self, Length};
 use crate::stream::Stream;
 
@@ -114,13 +114,13 @@ pub(crate) fn begin(
         }
         Kind::Failure(status) if end_of_stream => {
             let error = answer.provider_error(status, b"");
-            answer.fail(status, &error, Body::None, out);
-            return (None, Flow::Continue);
+            let (_, flow) = answer.fail(status, &error, Body::None, out);
+            return (None, flow);
         }
         _ if end_of_stream => {
             let error = unusable("answered without a body");
-            answer.fail(error.status(), &error, Body::None, out);
-            return (None, Flow::Continue);
+            let (_, flow) = answer.fail(error.status(), &error, Body::None, out);
+            return (None, flow);
         }
         Kind::Unusable(error) => answer.state = State::Refusing(error),
         Kind::Failure(status) => answer.state = State::Collecting(Whole::Failure(status)),
@@ -143,26 +143,28 @@ fn kind(attempt: &Attempt, headers: &Headers) -> Kind {
     if !(200..300).contains(&status) {
         return Kind::Unusable(unusable(&format!("answered with status {status}")));
     }
-    let content_type = headers.text("content-type").unwrap_or_default();
-    let streams = content_type.starts_with("text/event-stream");
+    let streams = headers.is_content_type("text/event-stream");
     let read = attempt.context.stream || attempt.translates() || !attempt.context.gateway;
     match (attempt.context.stream, streams) {
         (true, false) => Kind::Unusable(unusable("was asked for a stream and sent none")),
         (false, true) => Kind::Unusable(unusable("sent a stream unasked")),
         // A captive portal or a parked domain says 200 too.
-        (false, false) if !content_type.starts_with("application/json") => {
+        (false, false) if !headers.is_content_type("application/json") => {
             Kind::Unusable(unusable("answered something that is not JSON"))
         }
         _ if !read => Kind::PassedAsItIs,
-        _ if !matches!(headers.text("content-encoding"), None | Some("identity")) => {
-            Kind::Unusable(unusable("compressed its answer unasked"))
-        }
+        _ if headers.is_encoded() => Kind::Unusable(unusable("compressed its answer unasked")),
         (true, true) => Kind::Stream,
         (false, false) => Kind::Json,
     }
 }
 
 impl Answer {
+    /// Whether all is said, and what still comes passes as it is.
+    pub(crate) const fn is_finished(&self) -> bool {
+        matches!(self.state, State::Finished)
+    }
+
     pub(crate) fn handle(&mut self, input: Input<'_>, out: &mut dyn Output) -> Flow {
         let state = std::mem::replace(&mut self.state, State::Finished);
         let (state, flow) = match (state, input) {
@@ -180,11 +182,11 @@ impl Answer {
                 Input::ResponseTrailers { held: 0 },
             ) => {
                 let error = unusable("answered without a body");
-                (self.fail(error.status(), &error, Body::None, out), Flow::Continue)
+                self.fail(error.status(), &error, Body::None, out)
             }
             (State::Collecting(Whole::Failure(status)), Input::ResponseTrailers { held: 0 }) => {
                 let error = self.provider_error(status, b"");
-                (self.fail(status, &error, Body::None, out), Flow::Continue)
+                self.fail(status, &error, Body::None, out)
             }
             (State::Peeking(peek), Input::ResponseTrailers { .. }) => self.peeked(peek, b"", Last::Yes, out),
             (State::ReadingPeek(peek, last), Input::Bytes(bytes)) => self.peeked(peek, bytes, last, out),
@@ -199,12 +201,16 @@ impl Answer {
                 let last = if end_of_stream { Last::Yes } else { Last::No };
                 (State::ReadingChunk(stream, last), Flow::Read { start: 0, len: size })
             }
-            // Nothing is held, so nothing can be written any more. A stream of which something is still to be said is then never ended:
-            // Envoy's idle limit cuts it, and the client sees a cut instead of an end.
+            // Nothing is held when trailers end a stream, so nothing can be written any more: one of which something is to be said is cut.
             (State::Streaming(mut stream), Input::ResponseTrailers { .. }) => {
                 let mut tail = Vec::new();
                 stream.finish(&mut tail);
-                (State::Finished, if tail.is_empty() { Flow::Continue } else { Flow::Pause })
+                if tail.is_empty() {
+                    (State::Finished, Flow::Continue)
+                } else {
+                    out.emit(Effect::CutResponse);
+                    (State::Finished, Flow::Pause)
+                }
             }
             (State::ReadingChunk(mut stream, last), Input::Bytes(chunk)) => {
                 let mut changed = Vec::new();
@@ -216,7 +222,7 @@ impl Answer {
                 (if last == Last::Yes { State::Finished } else { State::Streaming(stream) }, Flow::Continue)
             }
             (State::Refusing(error), Input::ResponseBody { .. } | Input::ResponseTrailers { .. }) => {
-                (self.fail(error.status(), &error, Body::Replaced, out), Flow::Continue)
+                self.fail(error.status(), &error, Body::Replaced, out)
             }
             (State::Collecting(whole), Input::ResponseBody { size, end_of_stream }) => {
                 self.collect(whole, size, end_of_stream, out)
@@ -224,7 +230,7 @@ impl Answer {
             (State::Collecting(whole), Input::ResponseTrailers { held }) => {
                 self.collect(whole, held, true, out)
             }
-            (State::Reading(whole), Input::Bytes(body)) => (self.read(whole, body, out), Flow::Continue),
+            (State::Reading(whole), Input::Bytes(body)) => self.read(whole, body, out),
             (State::Swallowing, Input::ResponseBody { size, .. }) => {
                 if size > 0 {
                     out.emit(Effect::ReplaceResponseBody(b""));
@@ -249,7 +255,7 @@ impl Answer {
         match decision {
             Peeked::Undecided => (State::Peeking(peek), Flow::Pause),
             Peeked::Content => (self.commit(peek, last, out), Flow::Continue),
-            Peeked::Failed(error) => (self.fail(error.status(), &error, Body::Replaced, out), Flow::Continue),
+            Peeked::Failed(error) => self.fail(error.status(), &error, Body::Replaced, out),
         }
     }
 
@@ -272,7 +278,7 @@ impl Answer {
         match whole {
             Whole::Answer if size > self.max_body_bytes => {
                 let error = unusable(&format!("answered with more than {} bytes", self.max_body_bytes));
-                (self.fail(error.status(), &error, Body::Replaced, out), Flow::Continue)
+                self.fail(error.status(), &error, Body::Replaced, out)
             }
             Whole::Failure(_) if end_of_stream || size >= MAX_ERROR_BYTES => {
                 (State::Reading(whole), Flow::Read { start: 0, len: MAX_ERROR_BYTES })
@@ -282,7 +288,7 @@ impl Answer {
         }
     }
 
-    fn read(&self, whole: Whole, body: &[u8], out: &mut dyn Output) -> State {
+    fn read(&self, whole: Whole, body: &[u8], out: &mut dyn Output) -> (State, Flow) {
         if let Whole::Failure(status) = whole {
             return self.fail(status, &self.provider_error(status, body), Body::Replaced, out);
         }
@@ -292,7 +298,7 @@ impl Answer {
                 let headers = response_headers::answer(&self.attempt, &self.headers, length);
                 out.emit(Effect::ReplaceResponseHeaders(&headers));
                 out.emit(Effect::ReplaceResponseBody(&translated));
-                State::Finished
+                (State::Finished, Flow::Continue)
             }
             Err(error) => self.fail(error.status(), &error, Body::Replaced, out),
         }
@@ -319,36 +325,53 @@ impl Answer {
         translate::provider_error(self.attempt.name(), status, body)
     }
 
-    /// Ends the attempt: an error for the client, under a status from which Envoy goes on to the next target where there is one.
-    fn fail(&self, seen: u16, error: &ApiError, body: Body, out: &mut dyn Output) -> State {
-        let status = failure::status(&self.attempt, seen, error);
+    /// Ends the attempt: with the client's error, or under a status from which Envoy goes on to the next target.
+    fn fail(&self, seen: u16, error: &ApiError, body: Body, out: &mut dyn Output) -> (State, Flow) {
         // The provider's words stay out of the log: errors quote prompts and keys.
-        let line = format!(
-            "provider {}: attempt {} failed with status {seen}",
-            self.attempt.name(),
-            self.attempt.number
-        );
-        out.emit(Effect::Log(Level::Info, &line));
-        let earlier = EarlierFailure { provider: self.attempt.name().to_owned(), error: error.clone() };
+        let (name, number) = (self.attempt.name(), self.attempt.number);
+        out.emit(Effect::Log(
+            Level::Info,
+            &format!("provider {name}: attempt {number} failed with status {seen}"),
+        ));
+        let (routed, original) = match failure::verdict(&self.attempt, seen, error) {
+            Verdict::Final => return self.respond(error, out),
+            Verdict::Retried { routed, original } => (routed, original),
+        };
+        let earlier = EarlierFailure { provider: name.to_owned(), error: error.clone() };
         out.emit(Effect::Publish(names::FAILURE_KEY, &earlier.encode()));
-        let original = status.original.map(|status| status.to_string()).unwrap_or_default();
+        let original = original.map(|status| status.to_string()).unwrap_or_default();
         out.emit(Effect::Publish(names::STATUS_KEY, original.as_bytes()));
-        match body {
-            Body::None => {
-                let headers =
-                    response_headers::failure(&self.attempt, &self.headers, status, Length::Unknown);
-                out.emit(Effect::ReplaceResponseHeaders(&headers));
-                State::Finished
-            }
+        let (length, state, written) = match body {
+            Body::None => (Length::Unknown, State::Finished, None),
             Body::Replaced => {
-                let body = error.body(self.attempt.dialect());
-                let length = Length::Exactly(body.len());
-                let headers = response_headers::failure(&self.attempt, &self.headers, status, length);
-                out.emit(Effect::ReplaceResponseHeaders(&headers));
-                out.emit(Effect::ReplaceResponseBody(body.as_bytes()));
-                State::Swallowing
+                let written = error.body(self.attempt.dialect());
+                (Length::Exactly(written.len()), State::Swallowing, Some(written))
             }
+        };
+        let headers = response_headers::failure(&self.attempt, &self.headers, routed, length);
+        out.emit(Effect::ReplaceResponseHeaders(&headers));
+        if let Some(written) = written {
+            out.emit(Effect::ReplaceResponseBody(written.as_bytes()));
         }
+        (state, Flow::Continue)
+    }
+
+    /// Answers the client from here, whole and at once, however long the provider goes on.
+    fn respond(&self, error: &ApiError, out: &mut dyn Output) -> (State, Flow) {
+        let body = error.body(self.attempt.dialect());
+        let headers = response_headers::failure(
+            &self.attempt,
+            &self.headers,
+            error.status(),
+            Length::Exactly(body.len()),
+        );
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .filter(|(name, _)| !name.starts_with(':') && *name != "content-length")
+            .filter_map(|(name, value)| std::str::from_utf8(value).ok().map(|value| (name, value)))
+            .collect();
+        out.emit(Effect::Respond { status: error.status(), headers: &headers, body: body.as_bytes() });
+        (State::Finished, Flow::Pause)
     }
 }
 
@@ -368,7 +391,7 @@ fn finish(mut stream: Stream, out: &mut dyn Output) -> State {
     State::Finished
 }
 
-/// An answer that is none. The provider's name stays out: that it is one of several is not the client's concern.
+/// An answer that is none.
 fn unusable(what: &str) -> ApiError {
     ApiError::new(ErrorKind::BadGateway, format!("The provider {what}."))
 }

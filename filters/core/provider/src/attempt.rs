@@ -60,7 +60,6 @@ impl Chosen {
             gateway: false,
             requested_model: model.clone(),
             body_model: model,
-            content_length: Some(body.len() as u64),
             targets: Vec::new(),
         }))
     }

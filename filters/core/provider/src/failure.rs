@@ -8,35 +8,33 @@ use translate::Unsupported;
 use crate::attempt::Attempt;
 
 /// The statuses on which the routes retry (`retriable_status_codes` in every configuration of this project).
-///
-/// A failure that another target may mend leaves the filter with one of these, every other one without.
 const ROUTES_RETRY: [u16; 6] = [408, 429, 500, 502, 503, 504];
-
-/// What stands for a final failure whose own status would be retried.
-const FINAL: u16 = 424;
 
 /// What stands for a failure to be retried whose own status would not be.
 const RETRIED: u16 = 503;
 
-/// A failed attempt's status as the router sees it, and as the client should where that is another one: ai-gateway puts it back.
+/// What becomes of a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Status {
-    pub(crate) routed: u16,
-    pub(crate) original: Option<u16>,
+pub(crate) enum Verdict {
+    /// The client gets its error now. Envoy does not retry what an upstream filter answers itself.
+    Final,
+    /// The router sees a status on which it retries. If it does not (no attempt is left, or a budget of Envoy's is spent) the client is to
+    /// see `original`, where that is another one: ai-gateway puts it back.
+    Retried { routed: u16, original: Option<u16> },
 }
 
-/// The status for an error after which another target should, or should not, be tried. `seen` is the provider's own status, or the one that
-/// the error stands for.
-pub(crate) fn status(attempt: &Attempt, seen: u16, error: &ApiError) -> Status {
-    let retry = attempt.upstream.provider.retry_statuses.contains(seen);
-    route_status(retry, error.status())
-}
-
-fn route_status(retry: bool, shown: u16) -> Status {
-    match (retry, ROUTES_RETRY.contains(&shown)) {
-        (true, true) | (false, false) => Status { routed: shown, original: None },
-        (true, false) => Status { routed: RETRIED, original: Some(shown) },
-        (false, true) => Status { routed: FINAL, original: Some(shown) },
+/// Whether another target should be tried. `seen` is the provider's own status, or the one that the error stands for.
+pub(crate) fn verdict(attempt: &Attempt, seen: u16, error: &ApiError) -> Verdict {
+    let planned = attempt.context.targets.len();
+    let last = planned > 0 && usize::try_from(attempt.number).is_ok_and(|number| number >= planned);
+    if last || !attempt.upstream.provider.retry_statuses.contains(seen) {
+        return Verdict::Final;
+    }
+    let shown = error.status();
+    if ROUTES_RETRY.contains(&shown) {
+        Verdict::Retried { routed: shown, original: None }
+    } else {
+        Verdict::Retried { routed: RETRIED, original: Some(shown) }
     }
 }
 

@@ -67,10 +67,10 @@ impl ProviderAttempt {
             Ok(opened) => opened,
             Err((dialect, error)) => return refuse(dialect, &error, out),
         };
-        sources.keep(request.number(), out);
+        sources.keep(out);
         match request {
             Request::Described(attempt) if attempt.body() == Body::AsItIs => {
-                request_headers::rebuild(&attempt, &sources, attempt.context.content_length, out);
+                request_headers::rebuild(&attempt, &sources, sources.content_length(), out);
                 (State::Sent(attempt), Flow::Continue)
             }
             request if end_of_stream => {
@@ -121,6 +121,12 @@ impl ProviderAttempt {
 
 impl Machine for ProviderAttempt {
     fn handle(&mut self, now: Millis, input: Input<'_>, out: &mut dyn Output) -> Flow {
+        // Nothing that is understood here comes in trailers, and an allow-list of headers would be worth little beside them.
+        match input {
+            Input::RequestTrailers { .. } => out.emit(Effect::DropRequestTrailers),
+            Input::ResponseTrailers { .. } => out.emit(Effect::DropResponseTrailers),
+            _ => {}
+        }
         let state = std::mem::replace(&mut self.state, State::Done);
         let (state, flow) = match (state, input) {
             (State::AwaitingRequest, Input::RequestHeaders { headers, end_of_stream }) => {
@@ -186,6 +192,14 @@ impl Machine for ProviderAttempt {
         };
         self.state = state;
         flow
+    }
+
+    fn is_done(&self) -> bool {
+        match &self.state {
+            State::Done => true,
+            State::Answering(answer) => answer.is_finished(),
+            _ => false,
+        }
     }
 }
 

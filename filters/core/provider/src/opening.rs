@@ -12,10 +12,10 @@ use crate::upstream::Upstreams;
 pub(crate) enum Question {
     /// What ai-gateway, or the first attempt, knows of the request.
     Context,
-    /// Which attempt this is.
-    Number,
-    /// The headers before the first attempt changed them; asked from the second attempt on.
+    /// The headers before the first attempt changed them. Where there are none, this is the first.
     Originals,
+    /// Which attempt this is; asked from the second on, because an answer costs more than a missing value does.
+    Number,
     /// Whose attempt it is; asked where the configuration leaves that to metadata.
     Provider,
 }
@@ -27,8 +27,17 @@ pub(crate) struct Opening {
     end_of_stream: bool,
     context: Option<RequestContext>,
     number: u32,
-    originals: Option<Headers>,
+    originals: Originals,
     provider: Option<String>,
+}
+
+/// The client's headers, without credentials.
+#[derive(Debug)]
+enum Originals {
+    /// No attempt has touched them yet: they are the current ones.
+    Current,
+    /// An attempt before this one kept them.
+    Kept(Headers),
 }
 
 /// Everything is known that the host can tell before the body.
@@ -42,10 +51,12 @@ pub(crate) struct Opened {
 /// The headers from which a provider's are built.
 #[derive(Debug)]
 pub(crate) struct Sources {
-    /// As they stand now: on a later attempt, as its predecessor left them.
-    pub(crate) current: Headers,
-    /// As the client sent them, without credentials, where this is a later attempt.
-    pub(crate) originals: Option<Headers>,
+    /// `:scheme`, the one pseudo header that no attempt changes.
+    pub(crate) scheme: Vec<u8>,
+    /// As the client sent them, without credentials. Never as an earlier attempt left them.
+    client: Headers,
+    /// Whether they are still to be kept for later attempts.
+    unkept: bool,
 }
 
 /// The request, described in filter state or not.
@@ -68,16 +79,23 @@ impl Question {
 
 impl Opening {
     pub(crate) const fn new(headers: Headers, end_of_stream: bool) -> Self {
-        Self { headers, end_of_stream, context: None, number: 1, originals: None, provider: None }
+        Self {
+            headers,
+            end_of_stream,
+            context: None,
+            number: 1,
+            originals: Originals::Current,
+            provider: None,
+        }
     }
 
     /// The question after that one.
     pub(crate) fn question_after(&self, last: Question, upstreams: &Upstreams) -> Option<Question> {
         let provider = upstreams.selecting_attribute().map(|_| Question::Provider);
         match last {
-            Question::Context => Some(Question::Number),
-            Question::Number if self.number > 1 => Some(Question::Originals),
-            Question::Number | Question::Originals => provider,
+            Question::Context => Some(Question::Originals),
+            Question::Originals if matches!(self.originals, Originals::Kept(_)) => Some(Question::Number),
+            Question::Originals | Question::Number => provider,
             Question::Provider => None,
         }
     }
@@ -86,8 +104,14 @@ impl Opening {
         let text = || value.and_then(|value| std::str::from_utf8(value).ok());
         match question {
             Question::Context => self.context = value.and_then(|value| RequestContext::decode(value).ok()),
-            Question::Number => self.number = text().and_then(|number| number.parse().ok()).unwrap_or(1),
-            Question::Originals => self.originals = value.and_then(|value| Headers::decode(value).ok()),
+            // A host that does not count has at least come to a second one.
+            Question::Number => self.number = text().and_then(|number| number.parse().ok()).unwrap_or(2),
+            // What cannot be read is no reason to pass on what an earlier attempt left.
+            Question::Originals => {
+                self.originals = value.map_or(Originals::Current, |value| {
+                    Originals::Kept(Headers::decode(value).unwrap_or_default())
+                });
+            }
             Question::Provider => self.provider = text().map(str::to_owned),
         }
         self
@@ -108,8 +132,13 @@ impl Opening {
             return Err((dialect, ApiError::new(ErrorKind::Internal, message).with_code("unknown_provider")));
         };
         let chosen = Chosen { upstream, number: self.number, dialect };
+        let scheme = self.headers.bytes(":scheme").unwrap_or(b"https").to_vec();
+        let (client, unkept) = match self.originals {
+            Originals::Current => (request_headers::keepable(&self.headers), true),
+            Originals::Kept(headers) => (headers, false),
+        };
         Ok(Opened {
-            sources: Sources { current: self.headers, originals: self.originals },
+            sources: Sources { scheme, client, unkept },
             request: match self.context {
                 Some(context) => Request::Described(chosen.attempt(context)),
                 None => Request::Undescribed(chosen),
@@ -120,30 +149,25 @@ impl Opening {
 }
 
 impl Sources {
-    /// Keeps what a later attempt may need and this one takes away. Credentials are not kept: no attempt ever needs a client's.
-    pub(crate) fn keep(&self, number: u32, out: &mut dyn Output) {
-        if number == 1 {
-            out.emit(Effect::Publish(
-                names::ORIGINAL_HEADERS_KEY,
-                &request_headers::keepable(&self.current).encode(),
-            ));
+    /// Keeps what a later attempt may need and this one takes away.
+    pub(crate) fn keep(&self, out: &mut dyn Output) {
+        if self.unkept {
+            out.emit(Effect::Publish(names::ORIGINAL_HEADERS_KEY, &self.client.encode()));
         }
     }
 
     /// A header as the client sent it.
     pub(crate) fn client(&self, name: &str) -> Option<&[u8]> {
-        self.originals.as_ref().unwrap_or(&self.current).bytes(name)
+        self.client.bytes(name)
+    }
+
+    /// The length of the body as every attempt gets it, where it is known.
+    pub(crate) fn content_length(&self) -> Option<u64> {
+        self.client.number("content-length")
     }
 }
 
 impl Request {
-    pub(crate) fn number(&self) -> u32 {
-        match self {
-            Self::Described(attempt) => attempt.number,
-            Self::Undescribed(chosen) => chosen.number,
-        }
-    }
-
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
             Self::Described(attempt) => attempt.dialect(),

@@ -15,19 +15,6 @@ const ALWAYS_PASSED: [&str; 1] = ["x-request-id"];
 /// Anthropic's own request headers, passed from a client of its API to a provider of its API.
 const ANTHROPIC_PASSED: [&str; 2] = ["anthropic-version", "anthropic-beta"];
 
-/// Headers that carry a client's credentials under one API or another. Never kept, never passed.
-pub(crate) const CREDENTIALS: [&str; 9] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "x-amz-security-token",
-    "x-amz-date",
-    "x-amz-content-sha256",
-];
-
 /// Replaces the request's headers by those that this provider gets.
 pub(crate) fn rebuild(
     attempt: &Attempt,
@@ -38,7 +25,7 @@ pub(crate) fn rebuild(
     let provider = &attempt.upstream.provider;
     let mut headers = Headers::with_capacity(16);
     headers.push(":method", "POST");
-    headers.push(":scheme", sources.current.bytes(":scheme").unwrap_or(b"https"));
+    headers.push(":scheme", &sources.scheme);
     headers.push(":authority", &provider.authority);
     headers.push(":path", &attempt.upstream.path);
     headers.push("content-type", "application/json");
@@ -49,14 +36,13 @@ pub(crate) fn rebuild(
     headers.push("accept", accept);
     // A compressed answer could be neither translated nor renamed.
     headers.push("accept-encoding", "identity");
-    headers.push("user-agent", concat!("envoy-ai-filters/", env!("CARGO_PKG_VERSION")));
 
     let anthropic_client = attempt.dialect() == Dialect::Anthropic && attempt.api() == Dialect::Anthropic;
     let own: &[&str] = if anthropic_client { &ANTHROPIC_PASSED } else { &[] };
     let configured = provider.pass_request_headers.iter().map(String::as_str);
     for name in ALWAYS_PASSED.iter().chain(own).copied().chain(configured) {
-        let set_by_us = provider.headers.iter().any(|(ours, _)| ours == name);
-        if let Some(value) = sources.client(name).filter(|_| !set_by_us) {
+        let ours = headers.bytes(name).is_some() || provider.headers.iter().any(|(ours, _)| ours == name);
+        if let Some(value) = sources.client(name).filter(|_| !ours) {
             headers.push(name, value);
         }
     }
@@ -66,6 +52,9 @@ pub(crate) fn rebuild(
     for (name, value) in &provider.headers {
         headers.push(name, value);
     }
+    if headers.bytes("user-agent").is_none() {
+        headers.push("user-agent", concat!("envoy-ai-filters/", env!("CARGO_PKG_VERSION")));
+    }
     if let Some((name, value)) = &attempt.upstream.credential {
         headers.push(name, value);
     }
@@ -73,14 +62,15 @@ pub(crate) fn rebuild(
     publish(attempt, out);
 }
 
-/// The client's headers that a later attempt may need: all but pseudo headers, credentials, and what describes this hop or this body.
+/// The client's headers that an attempt may need: all but pseudo headers, credentials, and what describes this hop. The length is kept,
+/// because every attempt gets the body that it belongs to.
 pub(crate) fn keepable(headers: &Headers) -> Headers {
-    const OF_THIS_HOP: [&str; 7] =
-        ["connection", "content-length", "content-type", "host", "te", "transfer-encoding", "upgrade"];
+    const OF_THIS_HOP: [&str; 6] =
+        ["connection", "content-type", "host", "te", "transfer-encoding", "upgrade"];
     let mut kept = Headers::with_capacity(headers.len());
     for (name, value) in headers.iter() {
         let internal = name.starts_with(':') || name.starts_with(names::INTERNAL_HEADER_PREFIX);
-        if !internal && !CREDENTIALS.contains(&name) && !OF_THIS_HOP.contains(&name) {
+        if !internal && !config::is_credential(name) && !OF_THIS_HOP.contains(&name) {
             kept.push(name, value);
         }
     }

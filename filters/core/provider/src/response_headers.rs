@@ -4,7 +4,6 @@ use llm_api::Dialect;
 use seam::{Headers, names};
 
 use crate::attempt::Attempt;
-use crate::failure::Status;
 
 /// Provider headers that mean something to every client.
 const PASSED: [&str; 5] = ["content-type", "date", "retry-after", "retry-after-ms", "x-should-retry"];
@@ -26,16 +25,16 @@ pub(crate) fn answer(attempt: &Attempt, upstream: &Headers, length: Length) -> H
     build(attempt, upstream, status, length)
 }
 
-/// The headers of a failed attempt's JSON error.
-pub(crate) fn failure(attempt: &Attempt, upstream: &Headers, status: Status, length: Length) -> Headers {
-    build(attempt, upstream, status.routed.to_string().into_bytes(), length)
+/// The headers of a failed attempt's JSON error, under that status.
+pub(crate) fn failure(attempt: &Attempt, upstream: &Headers, status: u16, length: Length) -> Headers {
+    build(attempt, upstream, status.to_string().into_bytes(), length)
 }
 
 fn build(attempt: &Attempt, upstream: &Headers, status: Vec<u8>, length: Length) -> Headers {
     let mut headers = Headers::with_capacity(16);
     headers.push(":status", status);
     for name in PASSED {
-        let ours = name == "content-type" && matches!(length, Length::Exactly(_));
+        let ours = name == "content-type" && !matches!(length, Length::AsItIs | Length::Unknown);
         if let Some(value) = upstream.bytes(name).filter(|_| !ours) {
             headers.push(name, value);
         }

@@ -12,7 +12,7 @@
 
 mod common;
 
-use common::{JSON, SSE, header, json, sent, sent_with, upstreams};
+use common::{JSON, SSE, answer, header, json, sent, sent_with, upstreams};
 use llm_api::Dialect;
 use provider::ProviderAttempt;
 use seam::names;
@@ -42,7 +42,7 @@ fn a_message_becomes_a_completion() {
     let (first, rest) = MESSAGE.as_bytes().split_at(100);
     let headers =
         [(":status", "200"), JSON, ("request-id", "req_1"), ("anthropic-organization-id", "org-canary")];
-    let got = host.response(&headers, &[first, rest, b""]);
+    let got = answer(&mut host, &headers, &[first, rest, b""]);
     let body = json(&got.body);
     assert_eq!((&body["object"], &body["model"]), (&"chat.completion".into(), &"gpt-4".into()));
     assert_eq!(body["choices"][0]["message"]["content"], "Hello");
@@ -58,7 +58,7 @@ fn a_message_becomes_a_completion() {
 #[test]
 fn a_stream_is_held_until_its_first_content_and_is_the_same_however_it_is_cut() {
     let mut whole = sent("anthropic", Dialect::OpenAi, true);
-    let expected = whole.response(&[(":status", "200"), SSE], &[STREAM.as_bytes()]).body;
+    let expected = answer(&mut whole, &[(":status", "200"), SSE], &[STREAM.as_bytes()]).body;
     let text = String::from_utf8(expected.clone()).unwrap();
     assert!(
         text.contains("\"Hel\"") && text.ends_with("data: [DONE]\n\n") && !text.contains("claude"),
@@ -92,7 +92,7 @@ fn an_untranslated_answer_beside_the_gateway_is_not_read() {
         ("set-cookie", "canary"),
         ("openai-organization", "x"),
     ];
-    let got = host.response(&headers, &[b"{}"]);
+    let got = answer(&mut host, &headers, &[b"{}"]);
     assert_eq!(got.body, b"{}");
     let names: Vec<_> = got.headers.as_ref().unwrap().iter().map(|(name, _)| name).collect();
     assert_eq!(
@@ -120,7 +120,7 @@ fn an_error_inside_a_stream_before_content_is_retried() {
 
     let overloaded = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
     let mut host = sent("anthropic", Dialect::OpenAi, true);
-    let got = host.response(&[(":status", "200"), SSE], &[overloaded.as_bytes(), b""]);
+    let got = answer(&mut host, &[(":status", "200"), SSE], &[overloaded.as_bytes(), b""]);
     assert_eq!(header(&got, ":status"), Some("503"));
 }
 
@@ -128,7 +128,7 @@ fn an_error_inside_a_stream_before_content_is_retried() {
 fn a_stream_that_ends_before_content_is_retried() {
     for chunks in [&[b"" as &[u8]][..], &[b": ping\n\n", b""], &[b"data: {\"choices\":[]}\n\n"]] {
         let mut host = sent("openai", Dialect::OpenAi, true);
-        let got = host.response(&[(":status", "200"), SSE], chunks);
+        let got = answer(&mut host, &[(":status", "200"), SSE], chunks);
         assert_eq!(header(&got, ":status"), Some("502"));
     }
 }
@@ -137,31 +137,33 @@ fn a_stream_that_ends_before_content_is_retried() {
 fn a_broken_translated_stream_ends_in_an_error() {
     let cut = STREAM.split("event: message_delta").next().unwrap();
     let mut host = sent("anthropic", Dialect::OpenAi, true);
-    let got =
-        String::from_utf8(host.response(&[(":status", "200"), SSE], &[cut.as_bytes(), b""]).body).unwrap();
+    let got = String::from_utf8(answer(&mut host, &[(":status", "200"), SSE], &[cut.as_bytes(), b""]).body)
+        .unwrap();
     assert!(got.contains("\"error\"") && !got.contains("[DONE]"), "{got}");
     assert!(!got.contains("\"finish_reason\":\"stop\""), "{got}");
 }
 
 #[test]
 fn statuses_go_to_envoy_as_it_should_retry_them() {
-    // provider, its status, what the router sees, what the client sees where that is another
+    // provider, its status, what the router sees (or the client, where it is final), what the client sees where that is another
     let rows = [
-        ("openai", "429", "429", ""),
-        ("openai", "500", "500", ""),
-        ("openai", "520", "502", ""),
-        ("openai", "408", "504", ""),
-        ("anthropic", "529", "503", ""),
-        ("anthropic", "400", "400", ""),
-        ("anthropic", "404", "404", ""),
-        ("anthropic", "413", "413", ""),
-        ("anthropic", "302", "502", ""),
+        ("openai", "429", "429", Some("")),
+        ("openai", "500", "500", Some("")),
+        ("openai", "520", "502", Some("")),
+        ("openai", "408", "504", Some("")),
+        ("anthropic", "529", "503", Some("")),
+        ("anthropic", "400", "400", None),
+        ("anthropic", "404", "404", None),
+        ("anthropic", "413", "413", None),
+        ("anthropic", "302", "502", Some("")),
     ];
     for (provider, status, routed, original) in rows {
         let mut host = sent(provider, Dialect::OpenAi, false);
-        let got = host.response(&[(":status", status), JSON], &[br#"{"error":{"message":"m","type":"t"}}"#]);
+        let got =
+            answer(&mut host, &[(":status", status), JSON], &[br#"{"error":{"message":"m","type":"t"}}"#]);
         assert_eq!(header(&got, ":status"), Some(routed), "{provider} {status}");
-        assert_eq!(original_status(&host), original, "{provider} {status}");
+        let retried = host.reply().is_none();
+        assert_eq!(retried.then(|| original_status(&host)), original, "{provider} {status}");
         assert!(json(&got.body)["error"]["message"].is_string());
     }
 }
@@ -174,18 +176,22 @@ fn original_status(host: &Host<ProviderAttempt>) -> &str {
 fn a_configured_status_is_retried_or_not_and_the_client_sees_the_true_one() {
     let eager = upstreams("openai", object!({"retry_statuses": [404]}));
     let mut host = sent_with(&eager, Dialect::OpenAi, false);
-    let got = host.response(&[(":status", "404"), JSON], &[b"{}"]);
+    let got = answer(&mut host, &[(":status", "404"), JSON], &[b"{}"]);
     assert_eq!((header(&got, ":status"), original_status(&host)), (Some("503"), "404"));
     let mut host = sent_with(&eager, Dialect::OpenAi, false);
-    let got = host.response(&[(":status", "429"), JSON], &[b"{}"]);
-    assert_eq!((header(&got, ":status"), original_status(&host)), (Some("424"), "429"));
+    let got = answer(&mut host, &[(":status", "429"), JSON], &[b"{}"]);
+    assert_eq!(
+        (header(&got, ":status"), host.reply().is_some()),
+        (Some("429"), true),
+        "answered here, not retried"
+    );
 }
 
 #[test]
 fn our_refused_credentials_are_not_quoted() {
     let mut host = sent("openai", Dialect::OpenAi, false);
     let body = br#"{"error":{"message":"Incorrect API key provided: sk-can***nai.","type":"invalid_request_error","code":"invalid_api_key"}}"#;
-    let got = host.response(&[(":status", "401"), JSON, ("www-authenticate", "canary")], &[body]);
+    let got = answer(&mut host, &[(":status", "401"), JSON, ("www-authenticate", "canary")], &[body]);
     let text = String::from_utf8(got.body.clone()).unwrap();
     assert!(!text.contains("sk-can") && text.contains("openai"), "{text}");
     assert_eq!(header(&got, "www-authenticate"), None);
@@ -204,16 +210,17 @@ fn an_answer_that_is_none_is_a_failure_that_is_retried() {
     ];
     for (stream, headers, body) in rows {
         let mut host = sent("anthropic", Dialect::OpenAi, stream);
-        let got = host.response(headers, &[body.as_bytes(), b"more", b""]);
+        let got = answer(&mut host, headers, &[body.as_bytes(), b"more", b""]);
         assert_eq!(header(&got, ":status"), Some("502"), "{headers:?}");
         assert_eq!(header(&got, "location"), None);
         assert_eq!(json(&got.body)["error"]["type"], "server_error", "{headers:?}");
     }
     let mut host = sent("anthropic", Dialect::OpenAi, false);
-    let got = host.response(&[(":status", "200"), JSON], &[]);
+    let got = answer(&mut host, &[(":status", "200"), JSON], &[]);
     assert_eq!(header(&got, ":status"), Some("502"));
     let mut host = sent("openai", Dialect::OpenAi, false);
-    let got = host.response(&[(":status", "200"), ("content-type", "text/html")], &[b"<html>Sign in</html>"]);
+    let got =
+        answer(&mut host, &[(":status", "200"), ("content-type", "text/html")], &[b"<html>Sign in</html>"]);
     assert_eq!(header(&got, ":status"), Some("502"), "also where the answer would not be read");
 }
 
@@ -232,7 +239,7 @@ fn an_error_page_is_read_up_to_a_bound() {
 #[test]
 fn an_error_without_a_body_keeps_its_status() {
     let mut host = sent("openai", Dialect::OpenAi, false);
-    let got = host.response(&[(":status", "503"), ("retry-after", "7")], &[]);
+    let got = answer(&mut host, &[(":status", "503"), ("retry-after", "7")], &[]);
     assert_eq!((header(&got, ":status"), header(&got, "retry-after")), (Some("503"), Some("7")));
 }
 
@@ -241,13 +248,13 @@ fn without_the_gateway_the_model_is_renamed_here() {
     let mut host =
         common::attempt(&upstreams("openai", object!({"model_name_override": "shown"})), Default::default());
     host.request(&common::client_headers(), &[&common::body(false)]);
-    let got = host.response(&[(":status", "200"), JSON], &[br#"{"model":"gpt-4-0613"}"#]);
+    let got = answer(&mut host, &[(":status", "200"), JSON], &[br#"{"model":"gpt-4-0613"}"#]);
     assert_eq!(got.body, br#"{"model":"shown"}"#);
 
     let mut host = common::attempt(&upstreams("openai", object!({})), Default::default());
     host.request(&common::client_headers(), &[&common::body(true)]);
-    let got =
-        String::from_utf8(host.response(&[(":status", "200"), SSE], &[CHUNK.as_bytes(), b""]).body).unwrap();
+    let got = String::from_utf8(answer(&mut host, &[(":status", "200"), SSE], &[CHUNK.as_bytes(), b""]).body)
+        .unwrap();
     let renamed = CHUNK.replace("gpt-4-0613", "gpt-4");
     assert!(got.starts_with(&renamed) && got.contains("stream_interrupted"), "{got}");
 }
@@ -259,14 +266,14 @@ fn a_model_name_cannot_break_out_of_its_header() {
     context.body_model = "gpt-4\r\nx-evil: 1".into();
     let mut host = common::attempt(&upstreams("openai", object!({})), common::state(&context));
     host.request(&common::client_headers(), &[&common::body(false)]);
-    let got = host.response(&[(":status", "200"), JSON], &[b"{}"]);
+    let got = answer(&mut host, &[(":status", "200"), JSON], &[b"{}"]);
     assert_eq!(header(&got, names::ANSWERED_MODEL_HEADER), None);
 }
 
 #[test]
 fn nothing_that_a_provider_or_client_says_is_logged() {
     let mut host = sent("openai", Dialect::OpenAi, false);
-    host.response(&[(":status", "400"), JSON], &[br#"{"error":{"message":"bad value: canary"}}"#]);
+    answer(&mut host, &[(":status", "400"), JSON], &[br#"{"error":{"message":"bad value: canary"}}"#]);
     assert!(!host.log().is_empty());
     assert!(!format!("{:?}", host.log()).contains("canary"));
 }
@@ -304,5 +311,38 @@ fn a_broken_stream_that_ends_with_trailers_never_ends_cleanly() {
     host.response_headers(&[(":status", "200"), SSE], false);
     host.response_chunk(cut.as_bytes(), false);
     host.response_trailers();
-    assert!(!host.client_side().complete, "left for Envoy's idle limit to cut");
+    assert!(host.client_side().cut && !host.client_side().complete);
+}
+
+#[test]
+fn the_last_planned_attempt_answers_at_once() {
+    // The provider does not end its stream: nobody but the filter can end the answer.
+    for stream in [false, true] {
+        let mut host = common::attempt(
+            &upstreams("anthropic", object!({})),
+            common::state(&common::context(Dialect::OpenAi, stream)),
+        );
+        host.publish(names::ORIGINAL_HEADERS_KEY, b"");
+        host.attempt = 2;
+        host.request(&common::client_headers(), &[&common::body(stream)]);
+        host.response_headers(&[(":status", "529"), JSON, ("retry-after", "3")], false);
+        host.response_chunk(&[b'{'; 70_000], false);
+        let got = host.answered();
+        assert_eq!((header(&got, ":status"), header(&got, "retry-after")), (Some("503"), Some("3")));
+        assert_eq!(json(&got.body)["error"]["type"], "server_error");
+    }
+}
+
+#[test]
+fn media_types_know_no_case() {
+    let mut host = sent("anthropic", Dialect::OpenAi, false);
+    let got = answer(
+        &mut host,
+        &[(":status", "200"), ("content-type", "Application/JSON; charset=utf-8")],
+        &[MESSAGE.as_bytes()],
+    );
+    assert_eq!(header(&got, ":status"), Some("200"));
+    let mut host = sent("anthropic", Dialect::OpenAi, false);
+    let got = answer(&mut host, &[(":status", "200"), ("content-type", "application/jsonl")], &[b"{}"]);
+    assert_eq!(header(&got, ":status"), Some("502"));
 }

@@ -38,8 +38,8 @@ fn a_request_that_fits_goes_out_with_new_headers_and_its_own_body() {
         "content-length",
         "accept",
         "accept-encoding",
-        "user-agent",
         "x-request-id",
+        "user-agent",
         "authorization",
     ];
     assert_eq!(header_names(&sent), expected);
@@ -80,10 +80,10 @@ fn the_second_attempt_carries_nothing_of_the_first() {
         "content-length",
         "accept",
         "accept-encoding",
-        "user-agent",
         "x-request-id",
         "x-trace",
         "anthropic-version",
+        "user-agent",
         "x-api-key",
     ];
     assert_eq!(header_names(&sent), expected);
@@ -208,6 +208,7 @@ fn a_fallback_that_cannot_take_over_tells_the_earlier_error_with_a_note() {
 fn a_fallback_after_silence_says_so() {
     let body = br#"{"model":"gpt-4","n":3,"messages":[{"role":"user","content":"hi"}]}"#;
     let mut host = attempt(&upstreams("anthropic", object!({})), state(&context(Dialect::OpenAi, false)));
+    host.publish(names::ORIGINAL_HEADERS_KEY, b"");
     host.attempt = 2;
     host.request(&client_headers(), &[body]);
     assert_eq!(host.reply().unwrap().status, 503);
@@ -238,4 +239,40 @@ fn an_anthropic_client_keeps_its_version_towards_anthropic() {
     assert_eq!(header(&sent, "anthropic-version"), Some("2026-10-21"));
     assert_eq!(header(&sent, "anthropic-beta"), Some("b1"));
     assert_eq!(header(&sent, "x-api-key"), Some(ANTHROPIC_KEY));
+}
+
+#[test]
+fn trailers_go_nowhere() {
+    let mut host = attempt(&upstreams("anthropic", object!({})), state(&context(Dialect::OpenAi, false)));
+    let sent = host.request_with_trailers(&client_headers(), &[&body(false)]);
+    assert!(sent.complete && !sent.trailers);
+    host.response_headers(&[(":status", "200"), common::JSON], false);
+    host.response_trailers();
+    assert!(!host.client_side().trailers);
+}
+
+#[test]
+fn an_unreadable_past_passes_nothing_on() {
+    // What an earlier attempt left in the header map must not be taken for the client's.
+    let trusting = upstreams("anthropic", object!({"pass_request_headers": ["openai-organization"]}));
+    let mut host = attempt(&trusting, state(&context(Dialect::OpenAi, false)));
+    host.publish(names::ORIGINAL_HEADERS_KEY, b"not of this version");
+    host.attempt = 2;
+    let mut left = client_headers();
+    left.push(("openai-organization", "org-of-the-first-provider"));
+    let sent = host.request(&left, &[&body(false)]);
+    assert_eq!(header(&sent, "openai-organization"), None);
+}
+
+#[test]
+fn a_header_is_sent_once() {
+    let passing = upstreams("openai", object!({"pass_request_headers": ["user-agent", "x-request-id"]}));
+    let mut host = attempt(&passing, state(&context(Dialect::OpenAi, false)));
+    let sent = host.request(&client_headers(), &[&body(false)]);
+    let mut names = header_names(&sent);
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all);
+    assert_eq!(header(&sent, "user-agent"), Some("OpenAI/Python"));
 }

@@ -28,8 +28,6 @@ pub struct RequestContext {
     pub requested_model: String,
     /// The model's name that stands in the body now.
     pub body_model: String,
-    /// The length of the body as every attempt gets it; none where nobody said.
-    pub content_length: Option<u64>,
     /// The planned targets, in the order of the attempts.
     pub targets: Vec<Target>,
 }
@@ -66,7 +64,6 @@ impl RequestContext {
         out.flag(self.gateway);
         out.text(&self.requested_model);
         out.text(&self.body_model);
-        out.optional(self.content_length.map(|length| length.to_string()).as_deref());
         for target in &self.targets {
             out.text(&target.provider);
             out.optional(target.model.as_deref());
@@ -80,22 +77,11 @@ impl RequestContext {
         let dialect = Dialect::from_name(&fields.text()?).ok_or(ContextError)?;
         let (stream, include_usage, gateway) = (fields.flag()?, fields.flag()?, fields.flag()?);
         let (requested_model, body_model) = (fields.text()?, fields.text()?);
-        let content_length =
-            fields.optional()?.map(|length| length.parse().map_err(|_| ContextError)).transpose()?;
         let mut targets = Vec::new();
         while !fields.is_empty() {
             targets.push(Target { provider: fields.text()?, model: fields.optional()? });
         }
-        Ok(Self {
-            dialect,
-            stream,
-            include_usage,
-            gateway,
-            requested_model,
-            body_model,
-            content_length,
-            targets,
-        })
+        Ok(Self { dialect, stream, include_usage, gateway, requested_model, body_model, targets })
     }
 }
 

@@ -56,6 +56,18 @@ impl Headers {
         self.text(name).and_then(|value| value.parse().ok())
     }
 
+    /// Whether the body is of that media type (lower case), whatever parameters follow it. Media types know no case (RFC 9110, section 8.3.1).
+    pub fn is_content_type(&self, media_type: &str) -> bool {
+        let said = self.text("content-type").and_then(|value| value.split(';').next());
+        said.is_some_and(|said| said.trim().eq_ignore_ascii_case(media_type))
+    }
+
+    /// Whether the body is encoded, so that it cannot be read as it is.
+    pub fn is_encoded(&self) -> bool {
+        self.bytes("content-encoding")
+            .is_some_and(|value| !value.trim_ascii().eq_ignore_ascii_case(b"identity"))
+    }
+
     /// Adds a pair at the end, next to any other of that name.
     pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let name = self.append(name.as_bytes());

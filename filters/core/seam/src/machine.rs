@@ -109,6 +109,8 @@ pub enum Effect<'a> {
     ReplaceRequestBody(&'a [u8]),
     /// Let Envoy choose the route anew.
     ClearRouteCache,
+    /// Take the request's trailers away. Only when they arrive.
+    DropRequestTrailers,
     /// Set one response header.
     SetResponseHeader(&'a str, &'a [u8]),
     /// Remove one response header.
@@ -117,6 +119,10 @@ pub enum Effect<'a> {
     ReplaceResponseHeaders(&'a Headers),
     /// Replace all readable bytes of the response's body.
     ReplaceResponseBody(&'a [u8]),
+    /// Take the response's trailers away. Only when they arrive.
+    DropResponseTrailers,
+    /// End the answer in a way that no client takes for its end, after its headers were let go; the machine returns [`Flow::Pause`].
+    CutResponse,
     /// Put a value into filter state: for the other filter, access logs, rate limits.
     Publish(&'static str, &'a [u8]),
     /// Answer the client here; the machine returns [`Flow::Pause`] after it.
@@ -153,4 +159,7 @@ pub trait Output {
 pub trait Machine {
     /// Takes in what happened at `now` and says how to go on.
     fn handle(&mut self, now: Millis, input: Input<'_>, out: &mut dyn Output) -> Flow;
+
+    /// Whether nothing is left to do with this stream's bodies, so that a host need not enter the machine for them.
+    fn is_done(&self) -> bool;
 }

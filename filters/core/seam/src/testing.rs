@@ -20,6 +20,10 @@ pub struct Message {
     pub body: Vec<u8>,
     /// Whether everything was let go.
     pub complete: bool,
+    /// Whether it was cut: an end that is no end.
+    pub cut: bool,
+    /// Whether trailers were let go with it.
+    pub trailers: bool,
 }
 
 /// An answer that a filter gave itself.
@@ -61,6 +65,7 @@ struct Direction {
     headers_open: bool,
     held: Vec<u8>,
     in_body_callback: bool,
+    trailers: bool,
     out: Message,
 }
 
@@ -101,6 +106,12 @@ impl<M: Machine> Host<M> {
         self.headers(Side::Request, owned(headers), end_of_stream);
     }
 
+    /// One more chunk of a request. Returns what went on so far.
+    pub fn request_chunk(&mut self, chunk: &[u8], end_of_stream: bool) -> Message {
+        self.chunk(Side::Request, chunk, end_of_stream);
+        self.world.request.out.clone()
+    }
+
     /// A whole response. Returns what went on.
     pub fn response(&mut self, headers: &[(&str, &str)], chunks: &[&[u8]]) -> Message {
         self.response_headers(headers, chunks.is_empty());
@@ -133,6 +144,19 @@ impl<M: Machine> Host<M> {
     /// The answer that the filter gave itself, if it did.
     pub fn reply(&self) -> Option<&LocalReply> {
         self.world.reply.as_ref()
+    }
+
+    /// What the client got: the filter's own answer, or the one that it let through.
+    pub fn answered(&self) -> Message {
+        let Some(reply) = &self.world.reply else { return self.world.response.out.clone() };
+        let status = [(":status".to_owned(), reply.status.to_string())];
+        let headers = status.iter().chain(&reply.headers).map(|(name, value)| (name, value));
+        Message {
+            headers: Some(headers.collect()),
+            body: reply.body.clone(),
+            complete: true,
+            ..Message::default()
+        }
     }
 
     /// Whether Envoy was told to choose the route anew.
@@ -184,7 +208,8 @@ impl<M: Machine> Host<M> {
             Side::Request => Input::RequestBody { size, end_of_stream },
             Side::Response => Input::ResponseBody { size, end_of_stream },
         };
-        let go_on = self.drive(side, input);
+        // As a real host does it.
+        let go_on = self.machine.is_done() || self.drive(side, input);
         let direction = self.world.side(side);
         direction.in_body_callback = false;
         if go_on {
@@ -199,6 +224,7 @@ impl<M: Machine> Host<M> {
         // Held bytes can still be replaced here; where none are held there is nothing to write into.
         let direction = self.world.side(side);
         let held = direction.held.len();
+        direction.trailers = true;
         direction.in_body_callback = held > 0;
         let input = match side {
             Side::Request => Input::RequestTrailers { held },
@@ -209,6 +235,7 @@ impl<M: Machine> Host<M> {
         direction.in_body_callback = false;
         if go_on {
             direction.release(true);
+            direction.out.trailers = direction.trailers;
         }
     }
 
@@ -272,6 +299,11 @@ impl Direction {
         self.headers = self.open().iter().filter(|(key, _)| *key != name).collect();
     }
 
+    fn drop_trailers(&mut self) {
+        assert!(self.trailers, "trailers were dropped before they came");
+        self.trailers = false;
+    }
+
     fn replace_body(&mut self, body: &[u8]) {
         assert!(self.in_body_callback, "a body was replaced outside its callback");
         self.held = body.to_vec();
@@ -293,6 +325,15 @@ impl Output for World {
             Effect::RemoveResponseHeader(name) => self.response.remove(name),
             Effect::ReplaceResponseHeaders(headers) => *self.response.open() = headers.clone(),
             Effect::ReplaceResponseBody(body) => self.response.replace_body(body),
+            Effect::DropRequestTrailers => self.request.drop_trailers(),
+            Effect::DropResponseTrailers => self.response.drop_trailers(),
+            Effect::CutResponse => {
+                assert!(
+                    !self.response.headers_open,
+                    "cut before its headers were let go: that is a local reply"
+                );
+                self.response.out.cut = true;
+            }
             Effect::Publish(key, value) => {
                 self.state.insert(key, value.to_vec());
             }

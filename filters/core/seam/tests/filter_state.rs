@@ -18,29 +18,12 @@ use seam::{ContextError, EarlierFailure, Headers, RequestContext, Target};
 fn context() -> impl Strategy<Value = RequestContext> {
     let target = (".*", option::of(".*")).prop_map(|(provider, model)| Target { provider, model });
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-    (any::<bool>(), flags, ".*", ".*", option::of(any::<u64>()), prop::collection::vec(target, 0..4))
-        .prop_map(
-            |(
-                openai,
-                (stream, include_usage, gateway),
-                requested_model,
-                body_model,
-                content_length,
-                targets,
-            )| {
-                let dialect = if openai { Dialect::OpenAi } else { Dialect::Anthropic };
-                RequestContext {
-                    dialect,
-                    stream,
-                    include_usage,
-                    gateway,
-                    requested_model,
-                    body_model,
-                    content_length,
-                    targets,
-                }
-            },
-        )
+    (any::<bool>(), flags, ".*", ".*", prop::collection::vec(target, 0..4)).prop_map(
+        |(openai, (stream, include_usage, gateway), requested_model, body_model, targets)| {
+            let dialect = if openai { Dialect::OpenAi } else { Dialect::Anthropic };
+            RequestContext { dialect, stream, include_usage, gateway, requested_model, body_model, targets }
+        },
+    )
 }
 
 proptest! {
@@ -81,7 +64,6 @@ fn a_cut_value_is_refused_at_every_length() {
         gateway: true,
         requested_model: "gpt-4".into(),
         body_model: "gpt-4".into(),
-        content_length: Some(42),
         targets: Vec::new(),
     }
     .encode();

@@ -137,7 +137,12 @@ impl<'de> de::Visitor<'de> for TopLevel<'_> {
                 "stream_options" if self.dialect == Dialect::OpenAi => {
                     (&mut found.stream_options, "stream_options")
                 }
-                _ => {
+                other => {
+                    // Servers that match names without regard to case, as Go's do, would take this one for the model too.
+                    if other.eq_ignore_ascii_case("model") {
+                        *self.duplicate = Some("model");
+                        return Err(de::Error::custom("given in another spelling"));
+                    }
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }

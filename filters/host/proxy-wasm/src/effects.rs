@@ -1,8 +1,11 @@
 //! A machine's effects as host calls.
 
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, LogLevel, MapType, Status};
+use proxy_wasm::types::{BufferType, LogLevel, MapType};
 use seam::{Effect, Headers, Level, Output};
+
+use crate::abi::{self, Refused};
+use crate::header_map;
 
 /// Applies effects to the stream whose callback is running.
 pub(crate) struct Effects {
@@ -14,48 +17,52 @@ pub(crate) struct Effects {
 impl Output for Effects {
     fn emit(&mut self, effect: Effect<'_>) {
         // A host that refuses an effect leaves the stream as it is; there is nobody to tell but its log.
-        if let Err(status) = self.apply(effect) {
-            let line = format!("the host refused an effect: {status:?}");
-            let _ = hostcalls::log(LogLevel::Warn, &line);
+        if let Err(Refused(status)) = self.apply(effect) {
+            let _ =
+                hostcalls::log(LogLevel::Warn, &format!("the host refused an effect with status {status}"));
         }
     }
 }
 
 impl Effects {
-    fn apply(&self, effect: Effect<'_>) -> Result<(), Status> {
-        use MapType::{HttpRequestHeaders, HttpResponseHeaders};
+    fn apply(&self, effect: Effect<'_>) -> Result<(), Refused> {
+        use MapType::{HttpRequestHeaders, HttpRequestTrailers, HttpResponseHeaders, HttpResponseTrailers};
         match effect {
-            Effect::SetRequestHeader(name, value) => set(HttpRequestHeaders, name, value),
-            Effect::RemoveRequestHeader(name) => hostcalls::remove_map_value(HttpRequestHeaders, name),
+            Effect::SetRequestHeader(name, value) => abi::set_header(HttpRequestHeaders, name, value),
+            Effect::RemoveRequestHeader(name) => abi::remove_header(HttpRequestHeaders, name),
             Effect::ReplaceRequestHeaders(headers) => replace(HttpRequestHeaders, headers),
             Effect::ReplaceRequestBody(body) => {
-                hostcalls::set_buffer(BufferType::HttpRequestBody, 0, self.request_size, body)
+                abi::replace_body(BufferType::HttpRequestBody, self.request_size, body)
             }
+            Effect::DropRequestTrailers => replace(HttpRequestTrailers, &Headers::default()),
             // Since ABI 0.2.1 a changed header does not clear the route by itself.
-            Effect::ClearRouteCache => {
-                hostcalls::call_foreign_function("clear_route_cache", None).map(|_| ())
-            }
-            Effect::SetResponseHeader(name, value) => set(HttpResponseHeaders, name, value),
-            Effect::RemoveResponseHeader(name) => hostcalls::remove_map_value(HttpResponseHeaders, name),
+            Effect::ClearRouteCache => abi::call("clear_route_cache"),
+            Effect::SetResponseHeader(name, value) => abi::set_header(HttpResponseHeaders, name, value),
+            Effect::RemoveResponseHeader(name) => abi::remove_header(HttpResponseHeaders, name),
             Effect::ReplaceResponseHeaders(headers) => replace(HttpResponseHeaders, headers),
             Effect::ReplaceResponseBody(body) => {
-                hostcalls::set_buffer(BufferType::HttpResponseBody, 0, self.response_size, body)
+                abi::replace_body(BufferType::HttpResponseBody, self.response_size, body)
             }
-            Effect::Publish(key, value) => hostcalls::set_property(vec![key], Some(value)),
+            Effect::DropResponseTrailers => replace(HttpResponseTrailers, &Headers::default()),
+            // A local reply after the answer's headers is a reset to Envoy.
+            Effect::CutResponse => abi::respond(502, &header_map::serialise([].into_iter()), b""),
+            Effect::Publish(key, value) => abi::set_property(key, value),
             Effect::Respond { status, headers, body } => {
-                hostcalls::send_http_response(u32::from(status), headers.to_vec(), Some(body))
+                let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+                abi::respond(status, &header_map::serialise(headers), body)
             }
-            Effect::Log(level, line) => hostcalls::log(log_level(level), line),
+            Effect::Log(level, line) => {
+                // The SDK takes every status of this one that Envoy gives.
+                let _ = hostcalls::log(log_level(level), line);
+                Ok(())
+            }
         }
     }
 }
 
-fn set(map: MapType, name: &str, value: &[u8]) -> Result<(), Status> {
-    hostcalls::set_map_value_bytes(map, name, Some(value))
-}
-
-fn replace(map: MapType, headers: &Headers) -> Result<(), Status> {
-    hostcalls::set_map_bytes(map, headers.iter().collect())
+fn replace(map: MapType, headers: &Headers) -> Result<(), Refused> {
+    let pairs: Vec<(&str, &[u8])> = headers.iter().collect();
+    abi::set_header_map(map, &header_map::serialise(pairs.into_iter()))
 }
 
 const fn log_level(level: Level) -> LogLevel {

@@ -3,10 +3,9 @@
 //! Callbacks become [`seam::Input`]s, [`seam::Effect`]s become host calls. What a machine asks for is fetched and handed back in the same
 //! callback. Nothing is decided here: a behaviour that could be tested without a host belongs into a machine.
 //!
-//! The SDK panics on a status that it does not expect, and a panic takes the worker's VM down. What keeps it from that: header maps are
-//! only read when they arrive and only written while a machine's state says that they are held, header values are bytes, and the sizes
-//! of bodies are those that the host named.
+//! A host call that is refused is a value here and not a panic ([`abi`]): a panic takes the worker's VM down.
 
+mod abi;
 mod effects;
 mod filters;
 mod header_map;

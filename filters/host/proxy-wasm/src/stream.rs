@@ -8,6 +8,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 use seam::{Attribute, Flow, Input, Machine, Millis};
 
+use crate::abi;
 use crate::effects::Effects;
 use crate::filters::Filter;
 use crate::header_map;
@@ -36,7 +37,7 @@ impl<F: Filter> Stream<F> {
                 Flow::Continue => return Action::Continue,
                 Flow::Pause => return Action::Pause,
                 Flow::Read { start, len } => {
-                    let bytes = hostcalls::get_buffer(buffer, start, len).ok().flatten().unwrap_or_default();
+                    let bytes = abi::body(buffer, start, len).unwrap_or_default();
                     self.machine.handle(now, Input::Bytes(&bytes), &mut effects)
                 }
                 Flow::Ask(attribute) => {
@@ -49,15 +50,14 @@ impl<F: Filter> Stream<F> {
 
     fn attribute(&self, attribute: Attribute) -> Option<Vec<u8>> {
         match attribute {
-            Attribute::State(key) => property(vec![key]),
+            Attribute::State(key) => abi::property(key).ok(),
             // The host has it as a little-endian u64.
             Attribute::Attempt => {
-                let number: [u8; 8] = property(vec!["upstream", "request_attempt_count"])?.try_into().ok()?;
+                let number: [u8; 8] =
+                    abi::property("upstream\0request_attempt_count").ok()?.try_into().ok()?;
                 Some(u64::from_le_bytes(number).to_string().into_bytes())
             }
-            Attribute::SelectedProvider => {
-                property(self.filter.selecting_attribute()?.iter().map(String::as_str).collect())
-            }
+            Attribute::SelectedProvider => abi::property(&self.filter.selecting_attribute()?.join("\0")).ok(),
         }
     }
 }
@@ -71,6 +71,9 @@ impl<F: Filter> HttpContext for Stream<F> {
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if self.machine.is_done() {
+            return Action::Continue;
+        }
         self.request_size = size;
         let action = self.drive(BufferType::HttpRequestBody, Input::RequestBody { size, end_of_stream });
         self.request_size = held(action, size);
@@ -88,6 +91,10 @@ impl<F: Filter> HttpContext for Stream<F> {
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        // For most streams this is what one of the two filters does with every event.
+        if self.machine.is_done() {
+            return Action::Continue;
+        }
         self.response_size = size;
         let action = self.drive(BufferType::HttpResponseBody, Input::ResponseBody { size, end_of_stream });
         self.response_size = held(action, size);
@@ -103,11 +110,6 @@ impl<F: Filter> HttpContext for Stream<F> {
 /// How much of a body the host still holds after that callback.
 fn held(action: Action, size: usize) -> usize {
     if action == Action::Pause { size } else { 0 }
-}
-
-/// An attribute of the stream. One that does not exist here, or not yet, is an error to the host and none to a machine.
-fn property(path: Vec<&str>) -> Option<Vec<u8>> {
-    hostcalls::get_property(path).ok().flatten()
 }
 
 fn now() -> Millis {

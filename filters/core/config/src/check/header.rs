@@ -6,7 +6,7 @@
 use crate::problem::{Fault, quoted};
 
 /// Headers that say who somebody is, of every provider and cloud that we know.
-const CREDENTIALS: [&str; 16] = [
+pub(crate) const CREDENTIALS: [&str; 16] = [
     "api-key",
     "authentication",
     "authorization",

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use config::GatewayConfig;
 use gateway::Gateway;
-use seam::testing::{FilterState, Host};
+use seam::testing::{FilterState, Host, Message};
 use serde_json::{Value, json as object};
 
 pub const CHAT: &str = "/v1/chat/completions";
@@ -36,6 +36,12 @@ pub fn post(path: &str) -> Vec<(&str, &str)> {
         (":authority", "gateway"),
         ("content-type", "application/json"),
     ]
+}
+
+/// A whole answer of the provider's; what the client gets of it.
+pub fn answer(host: &mut Host<Gateway>, headers: &[(&str, &str)], chunks: &[&[u8]]) -> Message {
+    host.response(headers, chunks);
+    host.answered()
 }
 
 pub fn json(body: &[u8]) -> Value {

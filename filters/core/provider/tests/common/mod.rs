@@ -58,7 +58,6 @@ pub fn context(dialect: Dialect, stream: bool) -> RequestContext {
         gateway: true,
         requested_model: "gpt-4".into(),
         body_model: "gpt-4".into(),
-        content_length: Some(body(stream).len() as u64),
         targets: vec![target("openai", "gpt-4"), target("anthropic", "claude-3-opus")],
     }
 }
@@ -88,7 +87,7 @@ pub fn client_headers() -> Vec<(&'static str, &'static str)> {
         ("x-api-key", "sk-canary-client"),
         ("cookie", "canary=1"),
         ("content-type", "application/json"),
-        ("content-length", "62"),
+        ("content-length", "76"),
         ("accept-encoding", "gzip, br"),
         ("user-agent", "OpenAI/Python"),
         ("x-stainless-lang", "python"),
@@ -117,6 +116,12 @@ pub fn sent_with(upstreams: &Rc<Upstreams>, dialect: Dialect, stream: bool) -> H
     let request = host.request(&client_headers(), &[&body]);
     assert!(request.complete, "{:?}", host.reply());
     host
+}
+
+/// A whole answer of the provider's; what the client gets of it.
+pub fn answer(host: &mut Host<ProviderAttempt>, headers: &[(&str, &str)], chunks: &[&[u8]]) -> Message {
+    host.response(headers, chunks);
+    host.answered()
 }
 
 pub fn header<'a>(message: &'a Message, name: &str) -> Option<&'a str> {

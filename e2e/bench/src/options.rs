@@ -1,0 +1,102 @@
+//! What may be chosen on the command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::variant::Variant;
+use crate::workload::{Volume, Workload};
+
+/// Measures what the filters cost Envoy, beside a bare Envoy in the same run.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "bench", version)]
+pub struct Options {
+    /// The rows to measure.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Workload::ALL)]
+    pub rows: Vec<Workload>,
+    /// The Envoys to measure; the bare ones that they are compared with come along.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Variant::ALL)]
+    pub variants: Vec<Variant>,
+    /// Rounds that count, after one that does not [default: 11, with --quick 2].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: Option<u32>,
+    /// Requests in a round, in every row [default: 8000 of JSON, 3200 unpaced streams, 100 paced ones].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub requests: Option<u32>,
+    /// Also writes every measurement to this file.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Shows in seconds that everything works; its figures mean nothing.
+    #[arg(long)]
+    pub quick: bool,
+}
+
+impl Options {
+    /// How many rounds count.
+    pub fn rounds(&self) -> u32 {
+        self.rounds.unwrap_or(if self.quick { 2 } else { 11 })
+    }
+
+    /// How much of a workload makes up a round.
+    pub fn volume(&self, workload: Workload) -> Volume {
+        let volume = if self.quick { workload.quick_volume() } else { workload.volume() };
+        match self.requests {
+            Some(requests) => {
+                let requests = requests as usize;
+                Volume { connections: volume.connections.min(requests), requests }
+            }
+            None => volume,
+        }
+    }
+
+    /// The rows to measure, each once, in the table's order.
+    pub fn rows(&self) -> Vec<Workload> {
+        Workload::ALL.into_iter().filter(|row| self.rows.contains(row)).collect()
+    }
+
+    /// The Envoys to start, with what they are compared with, in the table's order.
+    pub fn variants(&self) -> Vec<Variant> {
+        let wanted = |variant: &Variant| {
+            self.variants.iter().any(|chosen| chosen == variant || chosen.baseline() == *variant)
+        };
+        Variant::ALL.into_iter().filter(wanted).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Options {
+        Options::try_parse_from(line.split(' ')).unwrap()
+    }
+
+    #[test]
+    fn everything_is_measured_where_nobody_chooses() {
+        let options = parse("bench");
+        assert_eq!(options.rows(), Workload::ALL);
+        assert_eq!(options.variants(), Variant::ALL);
+        assert!(options.rounds() >= 7);
+    }
+
+    #[test]
+    fn a_variant_brings_its_baseline() {
+        assert_eq!(
+            parse("bench --variants translated").variants(),
+            [Variant::BareAnthropic, Variant::Translated]
+        );
+        assert_eq!(parse("bench --rows paced,json").rows(), [Workload::Json, Workload::Paced]);
+    }
+
+    #[test]
+    fn there_are_never_more_connections_than_requests() {
+        let volume = parse("bench --requests 5").volume(Workload::Json);
+        assert_eq!(volume, Volume { connections: 5, requests: 5 });
+    }
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        use clap::CommandFactory as _;
+        Options::command().debug_assert();
+    }
+}

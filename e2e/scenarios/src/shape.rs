@@ -1,0 +1,145 @@
+//! The shapes of deployment that rows run against: which filters, which fallback, which providers.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ai_filters::render::{
+    AccessLog, Alias, Auth, BodyLimit, Fallback, FilePath, Filters, HeadersHeld, Limits, LlmRouter, Modules,
+    Provider,
+};
+use llm_api::Dialect;
+use serde_json::json;
+
+/// What the filters accept of a body, in bytes: small, so that rows about it stay small.
+pub const MAX_BODY: usize = 256 * 1024;
+
+/// The host names of the scripted providers. Names under `localhost` are this machine's, without any resolver.
+pub const OPENAI_HOST: &str = "openai.localhost";
+/// The second one's.
+pub const ANTHROPIC_HOST: &str = "anthropic.localhost";
+
+/// A way to deploy the filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Shape {
+    /// Both filters, headers held, a cluster for each provider behind a `priority_group`. HTTP/2 to the providers.
+    Groups,
+    /// Both filters, headers held, one cluster with `previous_priorities`. HTTP/1.1 to the providers.
+    Priorities,
+    /// Both filters, but ai-gateway may not hold headers: no route knows the model.
+    NotHeld,
+    /// ai-gateway alone, in front of OpenAI.
+    GatewayAlone,
+    /// ai-gateway alone, and it may not hold headers.
+    GatewayAloneNotHeld,
+    /// ai-provider alone.
+    ProviderAlone,
+    /// As [`Groups`](Self::Groups), where OpenAI has the model under another name than clients. HTTP/1.1 to the providers.
+    OtherName,
+    /// As [`Groups`](Self::Groups), with Anthropic as the only provider.
+    AnthropicOnly,
+    /// As [`Groups`](Self::Groups), Anthropic first and OpenAI second.
+    AnthropicFirst,
+}
+
+impl Shape {
+    /// Its name, the first part of the names of its tests.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Groups => "priority_group",
+            Self::Priorities => "previous_priorities",
+            Self::NotHeld => "headers_not_held",
+            Self::GatewayAlone => "gateway_alone",
+            Self::GatewayAloneNotHeld => "gateway_alone_not_held",
+            Self::ProviderAlone => "provider_alone",
+            Self::OtherName => "other_name",
+            Self::AnthropicOnly => "anthropic_only",
+            Self::AnthropicFirst => "anthropic_first",
+        }
+    }
+
+    /// Whether ai-gateway is installed.
+    pub const fn has_gateway(self) -> bool {
+        !matches!(self, Self::ProviderAlone)
+    }
+
+    /// Whether ai-provider is installed.
+    pub const fn has_provider(self) -> bool {
+        !matches!(self, Self::GatewayAlone | Self::GatewayAloneNotHeld)
+    }
+
+    /// Whether providers are offered HTTP/2.
+    pub const fn upstream_http2(self) -> bool {
+        matches!(self, Self::Groups | Self::GatewayAlone | Self::AnthropicFirst)
+    }
+
+    /// What is to be rendered for it, with the providers on these ports.
+    pub fn router(self, ports: Ports, ca_bundle: FilePath, modules: Modules) -> LlmRouter {
+        let openai = provider(Provider::openai(), OPENAI_HOST, ports.openai, "/v1", "OPENAI_API_KEY");
+        let anthropic =
+            provider(Provider::anthropic(), ANTHROPIC_HOST, ports.anthropic, "", "ANTHROPIC_API_KEY");
+        let providers = match self {
+            Self::GatewayAlone | Self::GatewayAloneNotHeld => vec![Provider { auth: Auth::None, ..openai }],
+            Self::OtherName => {
+                let model = "gpt-4o-mini".parse().expect("a model's name");
+                vec![Provider { model, ..openai }, anthropic]
+            }
+            Self::AnthropicOnly => vec![anthropic],
+            Self::AnthropicFirst => vec![anthropic, openai],
+            _ => vec![openai, anthropic],
+        };
+        let alias = |pattern: &str| Alias {
+            pattern: pattern.to_owned(),
+            model: "gpt-4".parse().expect("a model's name"),
+        };
+        LlmRouter {
+            // Envoy says which ports these became.
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            admin_port: 0,
+            aliases: vec![alias("best"), alias("team-*")],
+            providers,
+            limits: limits(),
+            max_body: BodyLimit::new(MAX_BODY as u64).expect("a limit in bounds"),
+            ca_bundle,
+            modules,
+            fallback: if self == Self::Priorities {
+                Fallback::PreviousPriorities
+            } else {
+                Fallback::PriorityGroup
+            },
+            headers_held: match self {
+                Self::NotHeld | Self::GatewayAloneNotHeld => HeadersHeld::No,
+                _ => HeadersHeld::Yes,
+            },
+            filters: match self {
+                Self::GatewayAlone | Self::GatewayAloneNotHeld => Filters::GatewayOnly,
+                Self::ProviderAlone => Filters::ProviderOnly,
+                _ => Filters::Both,
+            },
+            access_log: AccessLog::Json,
+            ..LlmRouter::default()
+        }
+    }
+}
+
+/// Where the scripted providers listen.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// OpenAI's port.
+    pub openai: u16,
+    /// Anthropic's port.
+    pub anthropic: u16,
+}
+
+/// Short enough that a row about time does not wait, long enough that a busy machine is not taken for a silent provider.
+fn limits() -> Limits {
+    let limit = |text: &str| text.parse().expect("a time limit");
+    Limits { first_byte: limit("1s"), idle: limit("1s"), answer: limit("2s"), total: limit("8s") }
+}
+
+fn provider(provider: Provider, host: &str, port: u16, path: &str, key: &str) -> Provider {
+    let base_url = format!("https://{host}:{port}{path}").parse().expect("a URL");
+    let mut extra = provider.extra.clone();
+    if provider.api == Dialect::Anthropic {
+        extra.insert("default_max_tokens".to_owned(), json!(512));
+    }
+    Provider { base_url, auth: Auth::ApiKey(key.parse().expect("a variable's name")), extra, ..provider }
+}

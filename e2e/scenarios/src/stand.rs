@@ -1,0 +1,153 @@
+//! One shape's Envoy and the scripted providers behind it.
+
+use std::env;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ai_filters::render::{self, FilePath, LlmRouter, Modules};
+use lab::Failure;
+use lab::envoy::{Binary, Envoy, Running, locate};
+use mock_llm::{CertificateAuthority, Listen, MockProvider, ProviderKind, ServerIdentity};
+use tempfile::TempDir;
+
+use crate::canary;
+use crate::problems::Problems;
+use crate::shape::{ANTHROPIC_HOST, OPENAI_HOST, Ports, Shape};
+
+/// What in Envoy's log says that a filter died or a host call was wrong.
+const CRASHES: [&str; 4] = ["[critical]", "Uncaught RuntimeError", "panicked at", "envoy bug failure"];
+
+/// A running shape. Envoy ends with it.
+pub struct Stand {
+    /// Which shape.
+    pub shape: Shape,
+    /// The first provider.
+    pub openai: MockProvider,
+    /// The second.
+    pub anthropic: MockProvider,
+    /// Where clients connect.
+    pub address: SocketAddr,
+    /// The Envoy.
+    pub envoy: Running,
+    authority: CertificateAuthority,
+    /// How much of the log earlier rows have looked through.
+    log_seen: AtomicUsize,
+    _directory: TempDir,
+}
+
+/// What every stand needs to be there.
+#[derive(Clone, Debug)]
+pub struct Equipment {
+    /// The Envoy to run.
+    pub binary: Binary,
+    /// The built filters.
+    pub modules: Modules,
+}
+
+impl Equipment {
+    /// Finds both.
+    ///
+    /// # Errors
+    /// With one line and a hint when one is missing.
+    pub async fn find() -> Result<Self, Failure> {
+        let directory = match env::var_os("AI_FILTERS_WASM_DIR") {
+            Some(directory) if !directory.is_empty() => PathBuf::from(directory),
+            _ => lab::paths::filters(),
+        };
+        let built = |name: &str| {
+            let path = directory.join(name);
+            let missing = || Failure::new(format!("{} was not built", path.display()), "make wasm");
+            let file = path.canonicalize().map_err(|_| missing())?;
+            file.to_str().and_then(|file| file.parse::<FilePath>().ok()).ok_or_else(missing)
+        };
+        let modules = Modules { gateway: built("ai_gateway.wasm")?, provider: built("ai_provider.wasm")? };
+        Ok(Self { binary: locate().await?, modules })
+    }
+}
+
+impl Stand {
+    /// Starts the providers, then Envoy in front of them.
+    ///
+    /// # Errors
+    /// When Envoy refuses its configuration or does not come up.
+    pub async fn start(shape: Shape, equipment: &Equipment) -> Result<Self, Failure> {
+        let authority = CertificateAuthority::new();
+        let directory = tempfile::Builder::new().prefix("scenario-").tempdir().expect("a scratch directory");
+        let bundle = directory.path().join("ca.pem");
+        fs::write(&bundle, authority.pem()).expect("a file in the scratch directory");
+        let openai = provider(ProviderKind::OpenAi, shape, authority.issue([OPENAI_HOST])).await;
+        let anthropic = provider(ProviderKind::Anthropic, shape, authority.issue([ANTHROPIC_HOST])).await;
+        let ports = Ports { openai: openai.address().port(), anthropic: anthropic.address().port() };
+        let bundle = bundle.to_str().and_then(|path| path.parse().ok()).expect("a plain path");
+        let router = shape.router(ports, bundle, equipment.modules.clone());
+        let envoy = envoy(equipment, &router).directory(directory.path()).start().await?;
+        let address = envoy.address().expect("a listener");
+        let log_seen = AtomicUsize::new(0);
+        Ok(Self { shape, openai, anthropic, address, envoy, authority, log_seen, _directory: directory })
+    }
+
+    /// Forgets the row before.
+    pub fn clear(&self) {
+        for provider in [&self.openai, &self.anthropic] {
+            provider.clear();
+            provider.set_accept(mock_llm::Accept::Serve);
+            provider.set_strictness(mock_llm::Strictness::AsTheRealApi);
+        }
+    }
+
+    /// A certificate for that host that the gateway trusts.
+    pub fn certificate(&self, host: &str) -> ServerIdentity {
+        self.authority.issue([host])
+    }
+
+    /// Whether Envoy and its filters are as alive as before: nothing new in the log that says otherwise, and no VM was replaced.
+    pub async fn health(&self, problems: &mut Problems) {
+        let log = self.envoy.log();
+        let seen = self.log_seen.swap(log.len(), Ordering::Relaxed);
+        for line in log.get(seen..).unwrap_or_default().lines() {
+            if CRASHES.iter().any(|crash| line.contains(crash)) {
+                problems.add(format!("Envoy's log: {line}"));
+            }
+        }
+        match self.envoy.admin().stats("vm_reload|vm_failed|envoy_bug_failures").await {
+            Ok(stats) => {
+                for (name, count) in stats.into_iter().filter(|(_, count)| *count > 0) {
+                    problems.add(format!("Envoy counts {name}: {count}"));
+                }
+            }
+            Err(error) => problems.add(format!("Envoy's admin does not answer: {error}")),
+        }
+    }
+}
+
+impl Stand {
+    /// Stops Envoy; its complete log.
+    pub async fn stop(self) -> String {
+        let path = self.envoy.log_path().to_path_buf();
+        // That it had to be killed is no news for a log.
+        let _ = self.envoy.stop().await;
+        fs::read(path).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+    }
+}
+
+/// That router's Envoy with both keys in its environment, and the filters' debug log.
+pub fn envoy(equipment: &Equipment, router: &LlmRouter) -> Envoy {
+    Envoy::new(&equipment.binary, render::bootstrap(router))
+        .env("OPENAI_API_KEY", canary::OPENAI_KEY.as_str())
+        .env("ANTHROPIC_API_KEY", canary::ANTHROPIC_KEY.as_str())
+        .log_level("wasm:debug")
+}
+
+async fn provider(kind: ProviderKind, shape: Shape, identity: ServerIdentity) -> MockProvider {
+    let listen = Listen::tls(identity);
+    let listen = if shape.upstream_http2() { listen.with_http2() } else { listen };
+    let provider = MockProvider::start(kind, listen).await.expect("a port on loopback");
+    provider.expect_key(match kind {
+        ProviderKind::OpenAi => canary::OPENAI_KEY.as_str(),
+        ProviderKind::Anthropic => canary::ANTHROPIC_KEY.as_str(),
+    });
+    provider.forbid(canary::CLIENT_KEY.as_str());
+    provider
+}
