@@ -108,6 +108,10 @@ lint: toolchain ## Check format, lints, licences, bans and sources
 fmt: ## Format the code
 	@$(CARGO) fmt --all
 
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZ_SECONDS (60) each; needs a nightly toolchain
+	@sh e2e/fuzz.sh '$(TOOLS)' '$(or $(FUZZ_SECONDS),60)'
+
 .PHONY: bench
 bench: wasm ## Measure what the filters cost beside a bare Envoy
 	@$(CARGO) run --locked --release -p bench
