@@ -26,6 +26,8 @@ pub struct PlannedTarget {
     pub api: Dialect,
     /// The model's name there; where there is none, the name that was asked for.
     pub model: Option<String>,
+    /// `anthropic-version`, for a provider that speaks Anthropic's API.
+    pub anthropic_version: String,
 }
 
 /// The models and aliases, looked up by the name that a client sends.

@@ -108,15 +108,28 @@ fn able_targets<'a>(
     dialect: Dialect,
     body: &[u8],
 ) -> Result<Vec<&'a PlannedTarget>, ApiError> {
-    let foreign = targets.iter().find(|target| target.api != dialect).map(|target| target.api);
-    // Two APIs so far: every foreign target has the same one, and one walk over the request tells for all.
-    let lost = match foreign {
-        Some(api) => translate::unsupported(dialect, api, body),
-        None => Ok(Vec::new()),
-    };
-    let translatable = lost.as_ref().is_ok_and(Vec::is_empty);
-    let able: Vec<_> = targets.iter().filter(|target| target.api == dialect || translatable).collect();
-    match lost {
+    let mut able = Vec::with_capacity(targets.len());
+    let mut losses = Ok(Vec::new());
+    // Targets of one API and version lose the same, and usually all foreign ones are of one: the request is walked once for them.
+    let mut judged: Option<(Dialect, &str, bool)> = None;
+    for target in targets {
+        let version = target.anthropic_version.as_str();
+        let expressible = match judged {
+            _ if target.api == dialect => true,
+            Some((api, same, expressible)) if (api, same) == (target.api, version) => expressible,
+            _ => {
+                let lost = translate::unsupported_in_version(dialect, target.api, version, body);
+                let expressible = lost.as_ref().is_ok_and(Vec::is_empty);
+                judged = Some((target.api, version, expressible));
+                losses = lost;
+                expressible
+            }
+        };
+        if expressible {
+            able.push(target);
+        }
+    }
+    match losses {
         _ if !able.is_empty() || targets.is_empty() => Ok(able),
         Ok(lost) => Err(inexpressible(&lost)),
         Err(invalid) => Err(invalid),

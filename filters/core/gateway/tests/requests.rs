@@ -294,3 +294,19 @@ fn non_utf8_headers_are_no_obstacle() {
     host.request_headers(&[(":method", "POST"), (":path", "/v1/\u{fffd}")], false);
     assert_eq!(host.reply().unwrap().status, 404);
 }
+
+#[test]
+fn what_a_target_can_express_depends_on_its_version() {
+    // A version that takes no sampling parameters, in front of a provider that does.
+    let models = r#"{"models": [{"name": "m", "targets": [
+        {"provider": "anthropic", "api": "anthropic", "anthropic_version": "2026-10-21"},
+        {"provider": "openai", "api": "openai"}]}], "aliases": []}"#;
+    let mut host = gateway(models);
+    let body = br#"{"model":"m","temperature":0.5,"messages":[{"role":"user","content":"x"}]}"#;
+    let sent = host.request(&post(CHAT), &[body]).headers.unwrap();
+    assert_eq!(sent.text("x-ai-plan"), Some("openai"));
+
+    let mut host = gateway(&models.replace("2026-10-21", "2023-06-01"));
+    let sent = host.request(&post(CHAT), &[body]).headers.unwrap();
+    assert_eq!(sent.text("x-ai-plan"), None);
+}

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use llm_api::Dialect;
 
+use crate::check::provider::only_for_anthropic;
 use crate::check::{header, max_body_bytes, text};
 use crate::models::Astray;
 use crate::place::{At, Field, Place};
 use crate::problem::{Fault, Findings, quoted, quoted_list};
 use crate::raw::gateway::{RawAlias, RawGateway, RawModel, RawOtherPaths, RawTarget};
+use crate::raw::provider::RawAnthropicVersion;
 use crate::read::List;
 use crate::suggest::did_you_mean;
 use crate::{GatewayConfig, HeadersHeld, ModelRoute, Models, OtherPaths, PlannedTarget};
@@ -103,6 +105,9 @@ fn targets<'a>(
             let provider = target.provider.check(findings, |provider| text::provider(provider));
             let api = target.api.given().map(|api| Dialect::from(api.value));
             let model = target.model.check_or(None, findings, |model| text::model(model).map(Some));
+            let version = &target.anthropic_version;
+            only_for_anthropic(api, "anthropic_version", version.given().map(|at| &at.place), findings);
+            let version = version.copied_or(RawAnthropicVersion::V20230601);
             if let Field::Given(provider) = &target.provider {
                 if !seen.insert(provider.value.as_str()) {
                     findings.report(&provider.place, provider_twice(&provider.value));
@@ -111,7 +116,12 @@ fn targets<'a>(
                     one_api(provider, api, apis, findings);
                 }
             }
-            Some(PlannedTarget { provider: provider?, api: api?, model: model? })
+            Some(PlannedTarget {
+                provider: provider?,
+                api: api?,
+                model: model?,
+                anthropic_version: version?.header().to_owned(),
+            })
         })
         .collect();
     (targets.complete && known.len() == targets.items.len()).then_some(known)

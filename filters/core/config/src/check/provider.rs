@@ -166,7 +166,12 @@ fn provider(raw: &RawProvider, env: Env<'_>, findings: &mut Findings) -> Option<
 }
 
 /// A field without effect is refused: somebody believes that it has one.
-fn only_for_anthropic(api: Option<Dialect>, field: &str, place: Option<&Place>, findings: &mut Findings) {
+pub(crate) fn only_for_anthropic(
+    api: Option<Dialect>,
+    field: &str,
+    place: Option<&Place>,
+    findings: &mut Findings,
+) {
     if let (Some(Dialect::OpenAi), Some(place)) = (api, place) {
         let message = format!("`{field}` has no effect on an API of type `openai`");
         findings.report(

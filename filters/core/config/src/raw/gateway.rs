@@ -1,6 +1,7 @@
 //! What ai-gateway's file may say.
 
 use crate::raw::Api;
+use crate::raw::provider::RawAnthropicVersion;
 use crate::read::List;
 
 section! {
@@ -53,7 +54,7 @@ section! {
 
 section! {
     /// A provider that serves a model.
-    #[schema(rename = "Target")]
+    #[schema(rename = "Target", extend("if" = {"properties": {"api": {"const": "openai"}}}, "then" = {"properties": {"anthropic_version": false}}))]
     struct RawTarget;
     required {
         /// The provider's name, as in ai-provider's configuration.
@@ -67,6 +68,9 @@ section! {
         /// is served by this one model.
         #[schema(extend("minLength" = 1, "pattern" = r"^[^*]*$"))]
         model: String,
+        /// The `anthropic-version` that the provider is sent, as in ai-provider's configuration: what can be expressed there depends on it.
+        #[schema(extend("default" = "2023-06-01"))]
+        anthropic_version: RawAnthropicVersion,
     }
 }
 

@@ -88,7 +88,7 @@ models[0].targets[0].api: unknown API `opanei` (known: `openai`, `anthropic`)
   hint: did you mean `openai`?
 models[0].targets[1].provider: missing field
   hint: add `provider`: The provider's name, as in ai-provider's configuration.
-models[0].targets[1].modle: unknown field (known: `provider`, `api`, `model`)
+models[0].targets[1].modle: unknown field (known: `provider`, `api`, `model`, `anthropic_version`)
   hint: did you mean `model`?
 models[1].name: missing field
   hint: add `name`: The name that clients ask for, or a prefix followed by `*`; `*` alone is every name. Exact names come first, then the longest prefix.
