@@ -2,7 +2,12 @@
 //!
 //! `UPDATE_GOLDENS=1 cargo test -p translate --test golden` writes the outputs anew.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test may fail it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a helper of a test may fail it, and goldens are files"
+)]
 
 use std::{
     fs,

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use serde_json::value::RawValue;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::*;
 
@@ -350,7 +350,7 @@ fn reference_event(dialect: Dialect, event: &str) -> (String, Option<Last>) {
     if dialect == Dialect::OpenAi && data == "[DONE]" {
         return (event.to_owned(), Some(Last::Terminal));
     }
-    let members: HashMap<String, &RawValue> = serde_json::from_str(data).unwrap_or_default();
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(data).unwrap_or_default();
     let (mut model, mut last) = (None, None);
     if dialect == Dialect::OpenAi {
         model = members.get("model").copied();
@@ -358,7 +358,7 @@ fn reference_event(dialect: Dialect, event: &str) -> (String, Option<Last>) {
     } else {
         match lines().find_map(|line| line.strip_prefix("event: ")) {
             Some("message_start") => {
-                let message: HashMap<&str, &RawValue> = members
+                let message: BTreeMap<&str, &RawValue> = members
                     .get("message")
                     .and_then(|message| serde_json::from_str(message.get()).ok())
                     .unwrap_or_default();

@@ -5,7 +5,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "a test says what it means, in its helper functions too"
+    clippy::disallowed_methods,
+    reason = "a test says what it means, in its helper functions too, and goldens are files"
 )]
 
 mod bounds;
