@@ -111,7 +111,6 @@ fn talkative(reply: Reply) -> Reply {
         ("x-ai-provider", "evil"),
         ("x-ai-model", "evil"),
         ("x-ai-attempts", "9"),
-        ("x-ai-original-status", "418"),
         ("x-envoy-upstream-service-time", "1"),
         ("x-envoy-ratelimited", "true"),
     ]
@@ -129,7 +128,6 @@ fn discreet(expect: Expect) -> Expect {
             "cf-ray",
             "via",
             "x-ratelimit-remaining-requests",
-            "x-ai-original-status",
         ])
         .header("server", "envoy-ai-filters")
 }
