@@ -9,6 +9,10 @@ use crate::failure::{self, Verdict};
 use crate::response_headers::{self, Length};
 use crate::stream::Stream;
 
+/// How much of a stream's beginning is read at a time, where nothing but its first content is looked for: enough for the events that
+/// come before it, while a provider that sends everything at once does not have all of it copied.
+const PEEKED_BYTES: usize = 4 << 10;
+
 /// How much of an error's body is read. No provider's error is longer; a proxy's HTML page may be.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 
@@ -57,7 +61,8 @@ enum State {
 struct Peek {
     first: FirstContent,
     stream: Stream,
-    /// How many of the held bytes were read.
+    /// How many bytes are held, and how many of them were read.
+    held: usize,
     seen: usize,
     /// What replaces the held bytes, where they are translated.
     pending: Vec<u8>,
@@ -128,7 +133,7 @@ pub(crate) fn begin(
         Kind::Stream => {
             let stream = Stream::of(&answer.attempt, id_seed, now);
             let first = FirstContent::new(answer.attempt.api());
-            answer.state = State::Peeking(Peek { first, stream, seen: 0, pending: Vec::new() });
+            answer.state = State::Peeking(Peek { first, stream, held: 0, seen: 0, pending: Vec::new() });
         }
     }
     (Some(answer), Flow::Pause)
@@ -168,13 +173,9 @@ impl Answer {
     pub(crate) fn handle(&mut self, input: Input<'_>, out: &mut dyn Output) -> Flow {
         let state = std::mem::replace(&mut self.state, State::Finished);
         let (state, flow) = match (state, input) {
-            (State::Peeking(peek), Input::ResponseBody { size, end_of_stream }) => {
-                let last = if end_of_stream { Last::Yes } else { Last::No };
-                let (start, len) = (peek.seen, size.saturating_sub(peek.seen));
-                match len {
-                    0 => self.peeked(peek, b"", last, out),
-                    _ => (State::ReadingPeek(peek, last), Flow::Read { start, len }),
-                }
+            (State::Peeking(mut peek), Input::ResponseBody { size, end_of_stream }) => {
+                peek.held = size;
+                self.peek_on(peek, if end_of_stream { Last::Yes } else { Last::No }, out)
             }
             // No byte of a body came: there is none to write an error into, and its status alone has to do.
             (
@@ -188,7 +189,7 @@ impl Answer {
                 let error = self.provider_error(status, b"");
                 self.fail(status, &error, Body::None, out)
             }
-            (State::Peeking(peek), Input::ResponseTrailers { .. }) => self.peeked(peek, b"", Last::Yes, out),
+            (State::Peeking(peek), Input::ResponseTrailers { .. }) => self.peek_on(peek, Last::Yes, out),
             (State::ReadingPeek(peek, last), Input::Bytes(bytes)) => self.peeked(peek, bytes, last, out),
             (State::Streaming(stream), Input::ResponseBody { size: 0, end_of_stream }) => {
                 if end_of_stream {
@@ -243,16 +244,37 @@ impl Answer {
         flow
     }
 
+    /// Reads on where held bytes are unread, and else waits for more of them, or decides without.
+    fn peek_on(&self, mut peek: Peek, last: Last, out: &mut dyn Output) -> (State, Flow) {
+        let unread = peek.held.saturating_sub(peek.seen);
+        if unread > 0 {
+            let start = peek.seen;
+            let len =
+                if matches!(peek.stream, Stream::Untouched) { unread.min(PEEKED_BYTES) } else { unread };
+            return (State::ReadingPeek(peek, last), Flow::Read { start, len });
+        }
+        match last {
+            Last::No => (State::Peeking(peek), Flow::Pause),
+            Last::Yes => {
+                let decision = peek.first.finish();
+                self.decide(peek, decision, last, out)
+            }
+        }
+    }
+
     fn peeked(&self, mut peek: Peek, bytes: &[u8], last: Last, out: &mut dyn Output) -> (State, Flow) {
-        peek.seen = peek.seen.saturating_add(bytes.len());
+        // A host that holds less than it said has no more to give.
+        peek.seen = if bytes.is_empty() { peek.held } else { peek.seen.saturating_add(bytes.len()) };
         if !matches!(peek.stream, Stream::Untouched) {
             peek.stream.push(bytes, &mut peek.pending);
         }
-        let decision = match (peek.first.push(bytes), last) {
-            (Peeked::Undecided, Last::Yes) => peek.first.finish(),
-            (decision, _) => decision,
-        };
+        let decision = peek.first.push(bytes);
+        self.decide(peek, decision, last, out)
+    }
+
+    fn decide(&self, peek: Peek, decision: Peeked, last: Last, out: &mut dyn Output) -> (State, Flow) {
         match decision {
+            Peeked::Undecided if peek.seen < peek.held || last == Last::Yes => self.peek_on(peek, last, out),
             Peeked::Undecided => (State::Peeking(peek), Flow::Pause),
             Peeked::Content => (self.commit(peek, last, out), Flow::Continue),
             Peeked::Failed(error) => self.fail(error.status(), &error, Body::Replaced, out),

@@ -125,6 +125,17 @@ fn an_error_inside_a_stream_before_content_is_retried() {
 }
 
 #[test]
+fn a_long_beginning_is_read_piece_by_piece() {
+    let comments = ": keep-alive\n\n".repeat(1_000);
+    let error = "data: {\"error\":{\"message\":\"boom\",\"code\":500}}\n\n";
+    for (last, status) in [(CHUNK, "200"), (error, "500"), ("", "502")] {
+        let mut host = sent("openai", Dialect::OpenAi, true);
+        let got = answer(&mut host, &[(":status", "200"), SSE], &[format!("{comments}{last}").as_bytes()]);
+        assert_eq!(header(&got, ":status"), Some(status), "{last}");
+    }
+}
+
+#[test]
 fn a_stream_that_ends_before_content_is_retried() {
     for chunks in [&[b"" as &[u8]][..], &[b": ping\n\n", b""], &[b"data: {\"choices\":[]}\n\n"]] {
         let mut host = sent("openai", Dialect::OpenAi, true);

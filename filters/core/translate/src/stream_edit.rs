@@ -168,6 +168,10 @@ impl StreamEdit {
                 }
             };
             if let Some(model) = found.model {
+                if copied == 0 {
+                    // Names are of a length: what comes out is about as long as what came in.
+                    out.reserve(bytes.len());
+                }
                 out.extend_from_slice(
                     bytes.get(copied..start.saturating_add(model.start)).unwrap_or_default(),
                 );
