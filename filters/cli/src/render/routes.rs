@@ -11,8 +11,6 @@ use crate::yaml::{List, Map, Yaml};
 
 /// What the next attempt waits at most. It goes to another provider, so there is nothing to wait for.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(250));
-/// Statuses after which another provider is tried. ai-provider turns whatever else should be into one of these.
-const RETRIED: [u64; 6] = [408, 429, 500, 502, 503, 504];
 
 /// What a route's time limits are for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,7 +156,7 @@ fn retry_policy(router: &LlmRouter, plan: &Plan<'_>, kind: Kind) -> Map {
              401 is not one: the next provider would only hide it.",
         )
         .with("retry_on", "connect-failure,refused-stream,reset,retriable-status-codes")
-        .with("retriable_status_codes", RETRIED.into_iter().collect::<List>().inline())
+        .with("retriable_status_codes", names::RETRIED_STATUSES.into_iter().map(u64::from).collect::<List>().inline())
         .why("One attempt for each provider.")
         .with("num_retries", plan.retries());
     let policy = match kind {

@@ -2,13 +2,10 @@
 
 use llm_api::ApiError;
 use llm_api::ErrorKind;
-use seam::EarlierFailure;
+use seam::{EarlierFailure, names};
 use translate::Unsupported;
 
 use crate::attempt::Attempt;
-
-/// The statuses on which the routes retry (`retriable_status_codes` in every configuration of this project).
-const ROUTES_RETRY: [u16; 6] = [408, 429, 500, 502, 503, 504];
 
 /// What stands for a failure to be retried whose own status would not be.
 const RETRIED: u16 = 503;
@@ -31,7 +28,7 @@ pub(crate) fn verdict(attempt: &Attempt, seen: u16, error: &ApiError) -> Verdict
         return Verdict::Final;
     }
     let shown = error.status();
-    if ROUTES_RETRY.contains(&shown) {
+    if names::RETRIED_STATUSES.contains(&shown) {
         Verdict::Retried { routed: shown, original: None }
     } else {
         Verdict::Retried { routed: RETRIED, original: Some(shown) }

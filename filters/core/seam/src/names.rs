@@ -37,3 +37,7 @@ pub const PROVIDER_KEY: &str = "ai.provider";
 pub const ATTEMPTS_KEY: &str = "ai.attempts";
 /// Filter state, published for access logs: what ai-gateway decided: `forwarded`, or the code of its refusal.
 pub const DECISION_KEY: &str = "ai.decision";
+
+/// The statuses on which every rendered route retries (`retriable_status_codes`). It is how ai-provider speaks to Envoy's router: a failure that
+/// another target may mend leaves it with one of these.
+pub const RETRIED_STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
