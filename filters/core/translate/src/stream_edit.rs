@@ -5,8 +5,8 @@
 //! whole one, must end in an error that the client's SDK raises. Everything else goes through byte for byte: comments, unknown fields, the
 //! order of keys, white space, line ends.
 //!
-//! This runs for every event of every such stream, so the common event costs two searches for line ends, one comparison and one copy, and
-//! no copy at all where the name is right already: see [`reader`].
+//! This runs for every event of every such stream, so the common event costs one comparison, one search for its end and one copy, and no
+//! copy at all where the name is right already: see [`reader`].
 
 mod cursor;
 mod cutter;
@@ -22,7 +22,7 @@ use llm_api::{ApiError, Dialect, ErrorKind};
 use crate::End;
 
 use cutter::Cutter;
-use reader::{Found, Last, Reader};
+use reader::{Alike, Found, Last, Occurrences, Reader};
 
 pub use rename::{rename_response, splice};
 
@@ -146,25 +146,32 @@ impl StreamEdit {
     fn edit(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Progress {
         let mut copied = 0;
         let mut start = 0_usize;
+        let mut errors = Occurrences::default();
         loop {
             let rest = bytes.get(start..).unwrap_or_default();
-            let length = self.cutter.read(rest);
-            let found = match (self.place, length) {
-                (Place::Flowing(_), None) => {
-                    self.cutter.forget_read();
-                    return Progress { copied, held_from: bytes.len() };
-                }
-                (Place::Flowing(last), Some(_)) => Found { model: None, last },
-                (Place::Event, None) if rest.len() < EVENT_LIMIT => {
-                    return Progress { copied, held_from: start };
-                }
-                (Place::Event, Some(length)) if length <= EVENT_LIMIT => {
-                    self.reader.read(rest.get(..length).unwrap_or_default(), self.cutter.fields())
-                }
-                (Place::Event, _) => {
-                    // The same first bytes are read whatever else is at hand, so that the chunks make no difference.
-                    let part = rest.get(..EVENT_LIMIT).unwrap_or_default();
-                    self.reader.read(part, &self.cutter.fields_of_part(part))
+            let (length, found) = match self.read_alike(bytes, start, &mut errors) {
+                Some(Alike { length, found }) => (Some(length), found),
+                None => {
+                    let length = self.cutter.read(rest);
+                    let found = match (self.place, length) {
+                        (Place::Flowing(_), None) => {
+                            self.cutter.forget_read();
+                            return Progress { copied, held_from: bytes.len() };
+                        }
+                        (Place::Flowing(last), Some(_)) => Found { model: None, last },
+                        (Place::Event, None) if rest.len() < EVENT_LIMIT => {
+                            return Progress { copied, held_from: start };
+                        }
+                        (Place::Event, Some(length)) if length <= EVENT_LIMIT => {
+                            self.reader.read(rest.get(..length).unwrap_or_default(), self.cutter.fields())
+                        }
+                        (Place::Event, _) => {
+                            // The same first bytes are read whatever else is at hand, so that the chunks make no difference.
+                            let part = rest.get(..EVENT_LIMIT).unwrap_or_default();
+                            self.reader.read(part, &self.cutter.fields_of_part(part))
+                        }
+                    };
+                    (length, found)
                 }
             };
             if let Some(model) = found.model {
@@ -188,6 +195,15 @@ impl StreamEdit {
             self.cutter.next_event();
             start = start.saturating_add(length);
         }
+    }
+
+    /// The event that starts there, where its bytes alone tell what it says.
+    fn read_alike(&self, bytes: &[u8], start: usize, errors: &mut Occurrences) -> Option<Alike> {
+        let begins = self.place == Place::Event && self.cutter.at_beginning();
+        begins
+            .then(|| self.reader.read_alike(bytes, start, errors))
+            .flatten()
+            .filter(|alike| alike.length <= EVENT_LIMIT)
     }
 
     /// The error that an SDK raises where otherwise it would take the beginning of an answer for the whole. No finish reason and no

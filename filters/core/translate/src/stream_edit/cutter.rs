@@ -30,6 +30,11 @@ pub(super) struct Fields {
 }
 
 impl Cutter {
+    /// Whether nothing of an event has been read yet.
+    pub(super) const fn at_beginning(&self) -> bool {
+        self.read == 0 && !self.line_open
+    }
+
     /// Reads on in an event, given all of its bytes that are known; its length once its blank line has been read. A line end of two bytes
     /// is over at its carriage return, for the line feed may be long in coming; it then looks like one more blank line.
     pub(super) fn read(&mut self, event: &[u8]) -> Option<usize> {

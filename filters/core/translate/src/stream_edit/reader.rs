@@ -3,7 +3,8 @@
 //! A stream's OpenAI chunks begin alike: id, object, creation time, model. So the bytes of one chunk up to its model's name are kept, and
 //! the next chunk is first compared with them: if it begins so, its model's name is where the other's was, without a look at the JSON. Equal
 //! bytes from the beginning of an object on mean an equal place in it, so this is as exact as a parser. Only where the beginning differs is
-//! the object walked. Nothing is assumed of the order of keys; a server that puts the model last is merely slower.
+//! the object walked. Nothing is assumed of the order of keys; a server that puts the model last is merely slower. Where such a chunk is
+//! also framed as usual, one line of data and a blank one, its fields need not be looked for either: see [`Reader::read_alike`].
 
 use std::ops::Range;
 
@@ -24,11 +25,34 @@ pub(super) struct Reader {
     dialect: Dialect,
     /// The name the client knows, as a JSON string.
     model: Vec<u8>,
-    /// How an earlier event's data began, its model's name included. Empty until there was one.
-    beginning: Vec<u8>,
-    /// Where in `beginning` the name starts.
-    model_at: usize,
+    /// How an earlier event began.
+    beginning: Option<Beginning>,
     error_key: Finder<'static>,
+}
+
+/// How the data of an event began, up to its model's name and on one line.
+#[derive(Debug)]
+struct Beginning {
+    data: Vec<u8>,
+    /// Where in the data the name starts; it ends where the data does.
+    model_at: usize,
+    /// Whether it is another name than the client knows.
+    renamed: bool,
+}
+
+/// An event that begins as an earlier one did, and what was found in it.
+#[derive(Debug)]
+pub(super) struct Alike {
+    /// How many bytes it has, its blank line included.
+    pub(super) length: usize,
+    pub(super) found: Found,
+}
+
+/// Where a key stands in a chunk, looked for once however many events the chunk has.
+#[derive(Debug, Default)]
+pub(super) struct Occurrences {
+    /// The first one at or after the event last asked about; beyond all bytes where there is none.
+    next: Option<usize>,
 }
 
 /// What was found in an event.
@@ -50,18 +74,39 @@ pub(super) enum Last {
 
 impl Reader {
     pub(super) fn new(dialect: Dialect, model: &str) -> Self {
-        Self {
-            dialect,
-            model: json_string(model),
-            beginning: Vec::new(),
-            model_at: 0,
-            error_key: Finder::new(b"\"error\""),
-        }
+        Self { dialect, model: json_string(model), beginning: None, error_key: Finder::new(b"\"error\"") }
     }
 
     /// The name the client knows, as a JSON string.
     pub(super) fn model(&self) -> &[u8] {
         &self.model
+    }
+
+    /// Reads the event that starts there, if it is whole and nothing but one line of data that begins as an earlier event's did. That is
+    /// so for nearly every event of a stream: it is told by its bytes alone, and what is found is what [`read`](Self::read) would find.
+    ///
+    /// `errors` is kept for all events of the same bytes.
+    pub(super) fn read_alike(&self, bytes: &[u8], start: usize, errors: &mut Occurrences) -> Option<Alike> {
+        const FIELD: &[u8] = b"data: ";
+        const END: &[u8] = b"\n\n";
+        let beginning = self.beginning.as_ref()?;
+        let event = bytes.get(start..)?;
+        let data = event.strip_prefix(FIELD)?;
+        let rest = after(data, &beginning.data)?;
+        let line_end = memchr::memchr2(b'\n', b'\r', rest)?;
+        let after_event = rest.get(line_end..)?.strip_prefix(END)?;
+
+        let length = event.len().checked_sub(after_event.len())?;
+        let model_at = FIELD.len().checked_add(beginning.model_at)?;
+        let model_end = FIELD.len().checked_add(beginning.data.len())?;
+        let line = || data.get(..beginning.data.len().checked_add(line_end)?);
+        let error = errors.any(&self.error_key, bytes, start..start.checked_add(length)?)
+            && line().is_some_and(has_error);
+        let found = Found {
+            model: beginning.renamed.then_some(model_at..model_end),
+            last: error.then_some(Last::Error),
+        };
+        Some(Alike { length, found })
     }
 
     /// Reads an event, whose data may be cut.
@@ -100,12 +145,14 @@ impl Reader {
         if data.starts_with(DONE) {
             return Found { model: None, last: Some(Last::Terminal) };
         }
-        let model = if !self.beginning.is_empty() && data.starts_with(&self.beginning) {
-            Some(self.model_at..self.beginning.len())
-        } else {
-            let model = cursor::find_string(data, &["model"]);
-            self.learn(data, model.as_ref());
-            model
+        let alike = self.beginning.as_ref().filter(|beginning| after(data, &beginning.data).is_some());
+        let model = match alike {
+            Some(beginning) => Some(beginning.model_at..beginning.data.len()),
+            None => {
+                let model = cursor::find_string(data, &["model"]);
+                self.learn(data, model.as_ref());
+                model
+            }
         };
         // Hardly an event contains the key at any depth, so the object is walked for it only where one does.
         let last = (self.error_key.find(data).is_some() && has_error(data)).then_some(Last::Error);
@@ -135,10 +182,32 @@ impl Reader {
 
     fn learn(&mut self, data: &[u8], model: Option<&Range<usize>>) {
         let Some(model) = model.filter(|model| model.end <= BEGINNING_LIMIT) else { return };
-        self.beginning.clear();
-        self.beginning.extend_from_slice(data.get(..model.end).unwrap_or_default());
-        self.model_at = model.start;
+        let Some(data) = data.get(..model.end).filter(|data| !data.contains(&b'\n')) else { return };
+        let renamed = data.get(model.clone()) != Some(&self.model);
+        self.beginning = Some(Beginning { data: data.to_vec(), model_at: model.start, renamed });
     }
+}
+
+impl Occurrences {
+    /// Whether the key starts in that range of the bytes. Ranges are asked about in their order.
+    fn any(&mut self, key: &Finder<'_>, bytes: &[u8], range: Range<usize>) -> bool {
+        let next = self.next.filter(|next| *next >= range.start).unwrap_or_else(|| {
+            let found = bytes.get(range.start..).and_then(|rest| key.find(rest));
+            found.map_or(usize::MAX, |at| range.start.saturating_add(at))
+        });
+        self.next = Some(next);
+        next < range.end
+    }
+}
+
+/// What follows that beginning, if the bytes have it. For a hundred bytes and more: the C library of a Wasm module compares one by one.
+fn after<'a>(bytes: &'a [u8], beginning: &[u8]) -> Option<&'a [u8]> {
+    let (bytes, rest) = bytes.split_at_checked(beginning.len())?;
+    let ((wide, narrow), (expected, expected_narrow)) =
+        (bytes.as_chunks::<16>(), beginning.as_chunks::<16>());
+    let same =
+        |(some, others): (&[u8; 16], &[u8; 16])| u128::from_ne_bytes(*some) == u128::from_ne_bytes(*others);
+    (wide.iter().zip(expected).all(same) && narrow == expected_narrow).then_some(rest)
 }
 
 /// How the data of OpenAI's terminal event begins. Its SDKs ask for no more than that.

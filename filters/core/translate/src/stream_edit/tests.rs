@@ -127,6 +127,37 @@ fn a_name_in_data_of_several_lines_is_found() {
 }
 
 #[test]
+fn an_event_that_begins_as_an_earlier_one_is_read_alike() {
+    let head = r#"data: {"id":"0123456789abcdef0123456789abcdef","model":"gpt-4o-mini"#;
+    let renamed = r#"data: {"id":"0123456789abcdef0123456789abcdef","model":"gpt-4"#;
+    // After the one that is learnt from: other framing, other fields, a longer name, an error, the key of one in an event behind.
+    let ends = [
+        "\"}\n\n",
+        "\",\"a\":1}\n\n",
+        "\"}\r\n\r\n",
+        "\"}\r\r",
+        "\"}\r\n\n",
+        "\"}\n: comment\n\n",
+        "\"}\nevent: e\n\n",
+        "\",\ndata: \"b\":2}\n\n",
+        "\",\"error\":null}\n\n",
+        "\",\"b\":{\"error\":1}}\n\n",
+    ];
+    for (first, second) in ends.iter().flat_map(|first| ends.map(|second| (first, second))) {
+        let stream = |head: &str| format!("{head}\"}}\n\n{head}{first}{head}{second}data: [DONE]\n\n");
+        openai(&stream(head), &stream(renamed), End::Complete);
+        let broken = |head: &str| {
+            format!("{head}\"}}\n\n{head}{first}{head}\",\"error\":{{\"message\":\"x\"}}}}\n\n{head}{second}")
+        };
+        openai(&broken(head), &broken(renamed), End::Broken);
+    }
+    let other = |name: &str| format!("data: {{\"model\":\"{name}\"}}\n\n");
+    let stream =
+        [other("a"), other("ab"), other("a"), other(MODEL), other("a")].concat() + "data: [DONE]\n\n";
+    openai(&stream, &(other(MODEL).repeat(5) + "data: [DONE]\n\n"), End::Complete);
+}
+
+#[test]
 fn anthropic_names_its_model_once() {
     anthropic(
         "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"claude\",\"content\":[]}}\n\n\
