@@ -6,8 +6,8 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// The project's crates from the bottom up. A crate may use those in lower layers; crates of one layer do not see each other.
 const LAYERS: [&[&str]; 8] = [
-    &["llm-api", "sse"],
-    &["seam", "translate"],
+    &["budget", "llm-api", "sse", "tokens"],
+    &["metering", "seam", "translate"],
     &["config"],
     &["gateway", "provider"],
     &["host-proxy-wasm"],
@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 8] = [
 ];
 
 /// Crates that only test: they may use everything, nothing may use them.
-const TESTS: [&str; 4] = ["bench", "on-wasm32", "scenarios", "tidy"];
+const TESTS: [&str; 5] = ["bench", "corpora", "on-wasm32", "scenarios", "tidy"];
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let metadata =

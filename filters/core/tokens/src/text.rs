@@ -1,0 +1,96 @@
+//! The tokens of a text: its pieces one after the other, each looked up whole and, where it is no token, encoded.
+
+use crate::long;
+use crate::memo::{MAX_WORD, Remember};
+use crate::merge::{Large, Medium, Word};
+use crate::split::{Cl100k, O200k, Split};
+use crate::tables::{self, Cl100kBase, Key, NO_TOKEN, O200kBase, Tables};
+
+/// An encoding: how it cuts text, and its vocabulary.
+pub(crate) trait Rules: Split {
+    type Tables: Tables;
+}
+
+impl Rules for O200k {
+    type Tables = O200kBase;
+}
+
+impl Rules for Cl100k {
+    type Tables = Cl100kBase;
+}
+
+/// The tokens of a text; more than `limit` of them, though not all, where it has more.
+pub(crate) fn count<R: Rules>(text: &[u8], limit: u64, memo: &mut impl Remember) -> u64 {
+    let mut tokens = 0;
+    let mut start = 0;
+    while start < text.len() && tokens <= limit {
+        let end = R::piece(text, start).end;
+        tokens += piece::<R::Tables>(text, start, end, limit - tokens, memo);
+        start = end;
+    }
+    tokens
+}
+
+/// The tokens of one piece of a text; more than `limit` of them, though not all, where it has more.
+#[inline(always)]
+pub(crate) fn piece<T: Tables>(
+    text: &[u8],
+    start: usize,
+    end: usize,
+    limit: u64,
+    memo: &mut impl Remember,
+) -> u64 {
+    let len = end - start;
+    if let 3..=MAX_WORD = len
+        && let Some(bytes) = text.get(start..).and_then(<[u8]>::first_chunk)
+    {
+        let key = Key::new(bytes, len);
+        let hash = key.hash(len);
+        if tables::short::<T>(key, len, hash) != NO_TOKEN {
+            return 1;
+        }
+        return memo.recall(key, len, hash).unwrap_or_else(|| {
+            let tokens = word::<T>(text.get(start..end).unwrap_or_default());
+            memo.keep(key, len, hash, tokens);
+            tokens
+        });
+    }
+    other::<T>(text.get(start..end).unwrap_or_default(), limit)
+}
+
+/// The tokens of a word that is none.
+#[inline(never)]
+fn word<T: Tables>(word: &[u8]) -> u64 {
+    Word::tokens::<T>(word)
+}
+
+#[inline(never)]
+fn other<T: Tables>(piece: &[u8], limit: u64) -> u64 {
+    match *piece {
+        [] => 0,
+        [_] => 1,
+        [first, second] => {
+            if tables::pair::<T>(first, second) == NO_TOKEN {
+                2
+            } else {
+                1
+            }
+        }
+        _ if whole::<T>(piece) => 1,
+        _ if piece.len() <= Word::MAX => word::<T>(piece),
+        _ if piece.len() <= Medium::MAX => Medium::new::<T>(piece).tokens(),
+        _ if piece.len() <= Large::MAX => Large::new::<T>(piece).tokens(),
+        _ => long::count::<T>(piece, limit),
+    }
+}
+
+/// Whether a piece of three bytes or more is a token.
+fn whole<T: Tables>(piece: &[u8]) -> bool {
+    if piece.len() > 16 {
+        return tables::long::<T>(piece) != NO_TOKEN;
+    }
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(piece).for_each(|(to, from)| *to = *from);
+    let key = Key::new(&bytes, piece.len());
+    tables::short::<T>(key, piece.len(), key.hash(piece.len())) != NO_TOKEN
+}
