@@ -1,6 +1,7 @@
 //! The table, by theme.
 
 mod connections;
+mod counting;
 mod endpoints;
 mod fallback;
 mod golden;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<Row> {
         hostile::rows(),
         spoofing::rows(),
         connections::rows(),
+        counting::rows(),
         tls::rows(),
         trailers::rows(),
         process::rows(),

@@ -88,8 +88,10 @@ pub fn dressed(shape: Shape, request: &Request) -> Request {
 /// What no answer may hold: internal headers and keys.
 pub fn nothing_comes_back(shape: Shape, answer: &Answer, problems: &mut Problems) {
     let known = ["x-ai-provider", "x-ai-model", "x-ai-attempts"];
+    let counted = ["x-ai-input-tokens", "x-ai-input-tokens-source"];
     for (name, value) in &answer.headers {
-        let ours = known.contains(&name.as_str()) && shape.has_provider();
+        let ours = (known.contains(&name.as_str()) && shape.has_provider())
+            || (counted.contains(&name.as_str()) && shape == Shape::Counted);
         // What a provider says under Envoy's prefix is taken away by ai-provider's allow-list.
         let internal =
             (name.starts_with("x-envoy-") && shape.has_provider()) || (name.starts_with("x-ai-") && !ours);

@@ -12,6 +12,9 @@ use serde_json::json;
 /// What the filters accept of a body, in bytes: small, so that rows about it stay small.
 pub const MAX_BODY: usize = 256 * 1024;
 
+/// What a prompt may have of tokens where prompts are counted.
+pub const MAX_INPUT_TOKENS: u64 = 200;
+
 /// The host names of the scripted providers. Names under `localhost` are this machine's, without any resolver.
 pub const OPENAI_HOST: &str = "openai.localhost";
 /// The second one's.
@@ -38,6 +41,8 @@ pub enum Shape {
     AnthropicOnly,
     /// As [`Groups`](Self::Groups), Anthropic first and OpenAI second.
     AnthropicFirst,
+    /// As [`Groups`](Self::Groups), with every prompt counted, limited, and told to who asks.
+    Counted,
 }
 
 impl Shape {
@@ -53,6 +58,7 @@ impl Shape {
             Self::OtherName => "other_name",
             Self::AnthropicOnly => "anthropic_only",
             Self::AnthropicFirst => "anthropic_first",
+            Self::Counted => "counted",
         }
     }
 
@@ -68,7 +74,7 @@ impl Shape {
 
     /// Whether providers are offered HTTP/2.
     pub const fn upstream_http2(self) -> bool {
-        matches!(self, Self::Groups | Self::GatewayAlone | Self::AnthropicFirst)
+        matches!(self, Self::Groups | Self::GatewayAlone | Self::AnthropicFirst | Self::Counted)
     }
 
     /// What is to be rendered for it, with the providers on these ports.
@@ -115,6 +121,18 @@ impl Shape {
                 _ => Filters::Both,
             },
             access_log: AccessLog::Json,
+            counting: match self {
+                Self::Counted => {
+                    let counting = [
+                        ("mode", json!("exact")),
+                        ("input_tokens_header", json!(true)),
+                        ("local_endpoints", json!(true)),
+                    ];
+                    counting.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+                }
+                _ => serde_json::Map::new(),
+            },
+            max_input_tokens: (self == Self::Counted).then_some(MAX_INPUT_TOKENS),
             ..LlmRouter::default()
         }
     }

@@ -73,6 +73,19 @@ impl Stand {
     /// # Errors
     /// When Envoy refuses its configuration or does not come up.
     pub async fn start(shape: Shape, equipment: &Equipment) -> Result<Self, Failure> {
+        Self::start_with(shape, equipment, 1, |_| {}).await
+    }
+
+    /// The same with so many workers and something of it changed.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(
+        shape: Shape,
+        equipment: &Equipment,
+        workers: u32,
+        change: impl FnOnce(&mut LlmRouter),
+    ) -> Result<Self, Failure> {
         let authority = CertificateAuthority::new();
         let directory = tempfile::Builder::new().prefix("scenario-").tempdir().expect("a scratch directory");
         let bundle = directory.path().join("ca.pem");
@@ -81,8 +94,10 @@ impl Stand {
         let anthropic = provider(ProviderKind::Anthropic, shape, authority.issue([ANTHROPIC_HOST])).await;
         let ports = Ports { openai: openai.address().port(), anthropic: anthropic.address().port() };
         let bundle = bundle.to_str().and_then(|path| path.parse().ok()).expect("a plain path");
-        let router = shape.router(ports, bundle, equipment.modules.clone());
-        let envoy = envoy(equipment, &router).directory(directory.path()).start().await?;
+        let mut router = shape.router(ports, bundle, equipment.modules.clone());
+        change(&mut router);
+        let envoy =
+            envoy(equipment, &router).directory(directory.path()).concurrency(workers).start().await?;
         let address = envoy.address().expect("a listener");
         let log_seen = AtomicUsize::new(0);
         Ok(Self { shape, openai, anthropic, address, envoy, authority, log_seen, _directory: directory })

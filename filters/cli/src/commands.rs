@@ -1,5 +1,6 @@
 //! The subcommands: what each is called, and what their outcome is for the shell.
 
+mod count;
 mod render;
 mod schema;
 mod validate;
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// Renders Envoy configuration for the AI filters, and documents and checks the filters' own.
+/// Renders Envoy configuration for the AI filters, documents and checks the filters' own, and counts tokens.
 #[derive(Parser)]
 #[command(name = "ai-filters", version, about)]
 struct Cli {
@@ -26,6 +27,8 @@ enum Command {
     Schema(schema::Options),
     /// Check a filter's configuration as the filter itself does; print every problem.
     Validate(validate::Options),
+    /// Count the tokens of a text or of a request.
+    Count(count::Options),
 }
 
 /// Which filter's configuration is meant.
@@ -51,21 +54,36 @@ enum Failure {
     /// Inputs or a configuration that are wrong; the problems in words.
     #[error("{0}")]
     Problems(String),
+    /// Something that cannot be counted.
+    #[error("{0}")]
+    Count(count::Problem),
 }
 
-/// Parses the command line and does what it says. 0: done; 1: something is wrong with the inputs; 2: with the command line.
+impl Failure {
+    /// The exit code. What cannot be counted is 2, as a wrong command line is: `count` has no other outcome than a number.
+    fn code(&self) -> ExitCode {
+        match self {
+            Self::File { .. } | Self::Problems(_) => ExitCode::FAILURE,
+            Self::Count(_) => ExitCode::from(2),
+        }
+    }
+}
+
+/// Parses the command line and does what it says. 0: done; 1: something is wrong with the inputs; 2: with the command line, or there
+/// is nothing that could be counted.
 pub(crate) fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Render(what) => what.run(),
         Command::Schema(options) => options.run(),
         Command::Validate(options) => options.run(),
+        Command::Count(options) => options.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nobody is left to tell where stderr is gone.
             let _ = writeln!(std::io::stderr(), "{failure}");
-            ExitCode::FAILURE
+            failure.code()
         }
     }
 }

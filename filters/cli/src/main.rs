@@ -1,4 +1,4 @@
-//! The command-line tool: renders Envoy configuration and documents the filters' own.
+//! The command-line tool: renders Envoy configuration and documents the filters' own, and counts tokens.
 
 #![forbid(unsafe_code)]
 

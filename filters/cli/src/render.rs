@@ -10,6 +10,7 @@ mod listener;
 mod plans;
 mod problem;
 mod routes;
+mod stats;
 mod values;
 mod wasm;
 
@@ -33,6 +34,7 @@ pub fn bootstrap(router: &LlmRouter) -> String {
         .why("Anyone who reaches this port can stop Envoy and read its configuration: loopback only.")
         .with("admin", Map::new().with("address", socket_address("127.0.0.1", router.admin_port)))
         .with("overload_manager", connection_limit())
+        .with_some("stats_config", router.filters.gateway().then(stats::config))
         .with(
             "static_resources",
             Map::new()

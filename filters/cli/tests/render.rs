@@ -325,7 +325,7 @@ fn hostile_inputs_stay_in_their_place() {
         router.fallback = fallback;
         let root = read(&router);
         let keys: Vec<_> = root.as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys, ["admin", "overload_manager", "static_resources"]);
+        assert_eq!(keys, ["admin", "overload_manager", "static_resources", "stats_config"]);
         let routes = routes(&root);
         let model = &route(&routes, "llm/answer")["match"]["headers"][0]["string_match"]["exact"];
         assert_eq!(model, "a{}[]&#:!|>%@`-?x");

@@ -9,6 +9,7 @@ use ai_filters::render::{
 };
 use clap::ValueEnum;
 use llm_api::Dialect;
+use serde_json::{Map, Value};
 
 use super::{Failure, print};
 
@@ -41,6 +42,18 @@ pub(super) struct Options {
     /// the example's OpenAI and Anthropic. Without `key-env` the provider gets no key.
     #[arg(long = "provider", value_name = "KEY=VALUE,…")]
     providers: Vec<String>,
+    /// How tokens are counted; `auto` where nothing is said.
+    #[arg(long, value_name = "MODE")]
+    counting: Option<CountingOption>,
+    /// The most tokens that a prompt may have.
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u64).range(1..))]
+    max_input_tokens: Option<u64>,
+    /// Tell the prompt's tokens in `x-ai-input-tokens`.
+    #[arg(long)]
+    input_tokens_header: bool,
+    /// Answer `POST /v1/messages/count_tokens` and `POST /v1/responses/input_tokens`.
+    #[arg(long)]
+    local_endpoints: bool,
     /// Until the first content of a stream, in each attempt.
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     first_byte_timeout: String,
@@ -80,6 +93,18 @@ pub(super) struct Options {
     /// The minor version of the Envoy 1.x that will read it.
     #[arg(long, value_name = "MINOR", default_value_t = 40)]
     envoy: u16,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CountingOption {
+    /// Every prompt, before it is sent.
+    Exact,
+    /// Where it matters.
+    Auto,
+    /// Every prompt, from samples.
+    Estimate,
+    /// Not at all.
+    Off,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -123,6 +148,8 @@ impl Options {
         let mut router = LlmRouter {
             listen: self.listen,
             admin_port: self.admin_port,
+            counting: self.counting(),
+            max_input_tokens: self.max_input_tokens,
             fallback: match self.fallback {
                 FallbackOption::PriorityGroup => Fallback::PriorityGroup,
                 FallbackOption::PreviousPriorities => Fallback::PreviousPriorities,
@@ -182,6 +209,17 @@ impl Options {
             router.check()?;
         }
         problems.or(router)
+    }
+}
+
+impl Options {
+    /// `counting` in ai-gateway's configuration.
+    fn counting(&self) -> Map<String, Value> {
+        let mode = self.counting.and_then(|mode| mode.to_possible_value());
+        let mode = mode.map(|mode| ("mode".to_owned(), Value::from(mode.get_name())));
+        let header = self.input_tokens_header.then(|| ("input_tokens_header".to_owned(), Value::from(true)));
+        let endpoints = self.local_endpoints.then(|| ("local_endpoints".to_owned(), Value::from(true)));
+        mode.into_iter().chain(header).chain(endpoints).collect()
     }
 }
 

@@ -21,11 +21,16 @@ pub(super) fn gateway(router: &LlmRouter) -> String {
         .map(|alias| Alias { pattern: &alias.pattern, model: alias.model.as_str() })
         .collect();
     pretty(&Gateway {
-        models: vec![Model { name: router.model.as_str(), targets: targets.collect() }],
+        models: vec![Model {
+            name: router.model.as_str(),
+            targets: targets.collect(),
+            max_input_tokens: router.max_input_tokens,
+        }],
         aliases,
         max_body_bytes: router.max_body.bytes(),
         headers_held: router.headers_held == HeadersHeld::Yes,
         other_paths: "refuse",
+        counting: &router.counting,
     })
 }
 
@@ -58,12 +63,16 @@ struct Gateway<'a> {
     max_body_bytes: u32,
     headers_held: bool,
     other_paths: &'static str,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    counting: &'a Map<String, Value>,
 }
 
 #[derive(Serialize)]
 struct Model<'a> {
     name: &'a str,
     targets: Vec<Target<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_input_tokens: Option<u64>,
 }
 
 #[derive(Serialize)]

@@ -28,6 +28,10 @@ pub struct LlmRouter {
     pub aliases: Vec<Alias>,
     /// Who serves it, in the order of the attempts.
     pub providers: Vec<Provider>,
+    /// How tokens are counted: the members of `counting` in ai-gateway's configuration. Without any, as it is where nothing is said.
+    pub counting: Map<String, Value>,
+    /// The most tokens that a prompt may have.
+    pub max_input_tokens: Option<u64>,
     /// How long anything may take.
     pub limits: Limits,
     /// The largest body that the filters read or write.
@@ -212,6 +216,8 @@ impl Default for LlmRouter {
             model: ModelName::of_example("gpt-4"),
             aliases: Vec::new(),
             providers: vec![Provider::openai(), Provider::anthropic()],
+            counting: Map::new(),
+            max_input_tokens: None,
             limits: Limits::default(),
             max_body: BodyLimit::EXAMPLE,
             ca_bundle: FilePath::of_example("/etc/ssl/certs/ca-certificates.crt"),

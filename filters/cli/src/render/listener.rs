@@ -137,11 +137,17 @@ fn access_log() -> Map {
         ("bytes_in", "%BYTES_RECEIVED%"),
         ("bytes_out", "%BYTES_SENT%"),
     ];
-    const PUBLISHED: [(&str, &str); 4] = [
+    const PUBLISHED: [(&str, &str); 10] = [
         ("model_requested", names::REQUESTED_MODEL_KEY),
         ("model_served", names::SERVED_MODEL_KEY),
         ("provider", names::PROVIDER_KEY),
         ("decision", names::DECISION_KEY),
+        ("tokens_input", names::INPUT_TOKENS_KEY),
+        ("tokens_output", names::OUTPUT_TOKENS_KEY),
+        ("tokens_cached", names::CACHED_TOKENS_KEY),
+        ("tokens_reasoning", names::REASONING_TOKENS_KEY),
+        ("tokens_total", names::TOTAL_TOKENS_KEY),
+        ("usage_source", names::USAGE_SOURCE_KEY),
     ];
     let mut fields = FIELDS.iter().fold(Map::new(), |fields, (name, format)| fields.with(name, *format));
     fields = fields.why("Published by the filters.");

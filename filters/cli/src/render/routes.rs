@@ -47,14 +47,24 @@ pub(super) fn route_config(router: &LlmRouter) -> Map {
     let host = if router.filters.provider() {
         host
     } else {
-        let internal: List =
-            [names::MODEL_HEADER, names::STREAM_HEADER, names::PLAN_HEADER, "x-envoy-external-address"]
-                .into_iter()
-                .collect();
-        let answered: List =
-            [names::ANSWERED_BY_HEADER, names::ANSWERED_MODEL_HEADER, names::ATTEMPTS_HEADER]
-                .into_iter()
-                .collect();
+        let internal: List = [
+            names::MODEL_HEADER,
+            names::STREAM_HEADER,
+            names::PLAN_HEADER,
+            names::INPUT_TOKENS_HEADER,
+            "x-envoy-external-address",
+        ]
+        .into_iter()
+        .collect();
+        let answered: List = [
+            names::ANSWERED_BY_HEADER,
+            names::ANSWERED_MODEL_HEADER,
+            names::ATTEMPTS_HEADER,
+            names::INPUT_TOKENS_HEADER,
+            names::INPUT_TOKENS_SOURCE_HEADER,
+        ]
+        .into_iter()
+        .collect();
         host.why("Without ai-provider nothing else keeps ai-gateway's own headers, or who the client is, from a provider.")
             .with("request_headers_to_remove", internal.inline())
             .why("And nothing else tells that a provider makes up what ai-provider would say of the answer.")

@@ -1,7 +1,7 @@
 //! What ai-gateway's configuration means.
 
 use crate::raw::gateway::RawGateway;
-use crate::{Models, Problems, check, read};
+use crate::{Counting, Models, Problems, check, read};
 
 /// ai-gateway's validated configuration.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct GatewayConfig {
     pub headers_held: HeadersHeld,
     /// What becomes of requests to paths that are no LLM endpoint.
     pub other_paths: OtherPaths,
+    /// How tokens are counted.
+    pub counting: Counting,
 }
 
 /// Whether headers can be held (`allow_on_headers_stop_iteration` in Envoy's PluginConfig).

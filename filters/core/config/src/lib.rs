@@ -13,6 +13,7 @@
 mod read;
 
 mod check;
+mod counting;
 mod gateway;
 mod json;
 mod models;
@@ -25,6 +26,7 @@ mod redacted;
 mod schema;
 mod suggest;
 
+pub use counting::{Counting, CountingMode, InputTokensHeader, LocalEndpoints};
 pub use gateway::{GatewayConfig, HeadersHeld, OtherPaths};
 pub use models::{ModelRoute, Models, PlannedTarget, Resolved};
 pub use problem::{Problem, Problems};
@@ -35,6 +37,6 @@ pub use schema::{gateway_schema, provider_schema};
 
 /// Whether a request header of that lower-case name carries a client's credentials, under one API or another. Such a header is never kept
 /// and never passed on, and no configuration may say otherwise.
-pub fn is_credential(name: &str) -> bool {
-    check::header::CREDENTIALS.contains(&name)
+pub fn is_credential(name: &[u8]) -> bool {
+    check::header::CREDENTIALS.iter().any(|credential| credential.as_bytes() == name)
 }

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 
 use llm_api::Dialect;
 
+use crate::CountingMode;
+
 /// A model that clients may ask for and where it is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelRoute {
@@ -15,6 +17,10 @@ pub struct ModelRoute {
     pub owned_by: String,
     /// Where it is served, in the order of the attempts. Empty where Envoy's routes alone decide.
     pub targets: Vec<PlannedTarget>,
+    /// How tokens are counted.
+    pub counting: CountingMode,
+    /// The most tokens that a prompt may have.
+    pub max_input_tokens: Option<u64>,
 }
 
 /// A planned target: a provider, its API, and the model's name there.
@@ -52,6 +58,8 @@ struct Alias {
 pub struct Resolved<'a> {
     /// The route.
     pub route: &'a ModelRoute,
+    /// Its number among [`Models::routes`].
+    pub number: usize,
     /// The model's name after aliases, before a target renames it.
     pub model: &'a str,
 }
@@ -95,10 +103,13 @@ impl Models {
     /// A binary search over the exact names; only a name that is none of them is compared with the prefixes, one by one.
     pub fn resolve<'a>(&'a self, asked: &'a str) -> Option<Resolved<'a>> {
         match self.names.meaning(asked)? {
-            Meaning::Model(route) => Some(Resolved { route: self.routes.get(route)?, model: asked }),
+            Meaning::Model(route) => {
+                Some(Resolved { route: self.routes.get(route)?, number: route, model: asked })
+            }
             Meaning::Alias(alias) => {
                 let alias = self.aliases.get(alias)?;
-                Some(Resolved { route: self.routes.get(alias.route)?, model: &alias.model })
+                let number = alias.route;
+                Some(Resolved { route: self.routes.get(number)?, number, model: &alias.model })
             }
         }
     }

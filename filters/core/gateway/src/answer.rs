@@ -1,13 +1,14 @@
 //! The answer on its way back: the model name that the client asked for, and errors in the client's own shape.
 
-use config::{GatewayConfig, HeadersHeld};
+use config::{GatewayConfig, HeadersHeld, InputTokensHeader};
 use llm_api::{ApiError, Dialect, ErrorKind};
 use seam::{EarlierFailure, Effect, Flow, Headers, Input, Output, names};
 use translate::{Edit, End, StreamEdit};
 
+use crate::accounting::{Accounting, Reader};
 use crate::request::Forwarded;
 
-/// An answer whose body is changed.
+/// An answer whose body is changed, or read for its account.
 ///
 /// ```text
 /// Renaming ──complete──► ReadingJson ──► Finished
@@ -23,10 +24,10 @@ enum State {
     Renaming(Rename),
     /// The complete JSON answer was asked for.
     ReadingJson(Rename),
-    /// A stream between two chunks.
-    Streaming(StreamEdit),
+    /// A stream between two chunks; there is no edit where ai-provider has done it, and it is only read.
+    Streaming(Option<StreamEdit>),
     /// A chunk was asked for; whether it is the last.
-    ReadingChunk(StreamEdit, Last),
+    ReadingChunk(Option<StreamEdit>, Last),
     /// All is said.
     Finished,
 }
@@ -51,29 +52,57 @@ pub(crate) fn may_have_another_status(headers: &Headers) -> bool {
         && headers.bytes(names::ANSWERED_BY_HEADER).is_some()
 }
 
-/// Looks at the answer's headers. Without an [`Answer`] there is nothing left to do.
+/// Whether it has to be known what the provider reported, before anything else is done: ai-provider translated the whole of an answer, and
+/// only one of which it read no report has to be read here.
+pub(crate) fn may_be_reported(accounting: &Accounting, forwarded: &Forwarded, headers: &Headers) -> bool {
+    accounting.is_open()
+        && headers.number::<u16>(":status").is_some_and(|status| status < 400)
+        && headers.is_content_type("application/json")
+        && forwarded.is_translated(headers)
+}
+
+/// Opens the answer's side of the account, or closes the account of what is no answer.
+pub(crate) fn account(accounting: &mut Accounting, forwarded: &Forwarded, headers: &Headers) {
+    if headers.number::<u16>(":status").is_some_and(|status| status >= 400) {
+        accounting.fail();
+    } else {
+        let reader = if forwarded.is_translated(headers) { Reader::Provider } else { Reader::Gateway };
+        accounting.begin(headers.text(names::ANSWERED_BY_HEADER), reader);
+    }
+}
+
+/// Looks at the answer's headers, once its [`account`] is open. Without an [`Answer`] there is nothing left to do.
 pub(crate) fn begin(
     config: &GatewayConfig,
     forwarded: Forwarded,
     headers: &Headers,
     end_of_stream: bool,
     original_status: Option<u16>,
+    accounting: &mut Accounting,
     out: &mut dyn Output,
 ) -> (Option<Answer>, Flow) {
-    let Forwarded { dialect, requested_model: model, translating } = forwarded;
+    let translated = forwarded.is_translated(headers);
+    let Forwarded { dialect, requested_model: model, .. } = forwarded;
     if headers.number::<u16>(":status").is_some_and(|status| status >= 400) {
         return (None, reshape_error(dialect, headers, original_status, out));
     }
-    let translated = headers
-        .text(names::ANSWERED_BY_HEADER)
-        .is_some_and(|provider| translating.iter().any(|translating| translating == provider));
-    if translated || headers.is_encoded() || end_of_stream {
+    if let (InputTokensHeader::Shown, Some(count)) = (config.counting.header, accounting.prompt()) {
+        let tokens = count.tokens.to_string();
+        out.emit(Effect::SetResponseHeader(names::INPUT_TOKENS_HEADER, tokens.as_bytes()));
+        let source = count.source.name();
+        out.emit(Effect::SetResponseHeader(names::INPUT_TOKENS_SOURCE_HEADER, source.as_bytes()));
+    }
+    let accounted = !accounting.is_open() || accounting.has_report();
+    if (translated && accounted) || headers.is_encoded() || end_of_stream {
         return (None, Flow::Continue);
     }
     if headers.is_content_type("text/event-stream") {
-        out.emit(Effect::RemoveResponseHeader("content-length"));
-        let state = State::Streaming(StreamEdit::new(dialect, model));
-        return (Some(Answer { dialect, state }), Flow::Continue);
+        accounting.begin_stream();
+        let edit = (!translated).then(|| {
+            out.emit(Effect::RemoveResponseHeader("content-length"));
+            StreamEdit::new(dialect, model)
+        });
+        return (Some(Answer { dialect, state: State::Streaming(edit) }), Flow::Continue);
     }
     if !headers.is_content_type("application/json") {
         return (None, Flow::Continue);
@@ -139,7 +168,12 @@ fn respond(status: u16, error: &ApiError, dialect: Dialect, headers: &Headers, o
 }
 
 impl Answer {
-    pub(crate) fn handle(&mut self, input: Input<'_>, out: &mut dyn Output) -> Flow {
+    pub(crate) fn handle(
+        &mut self,
+        input: Input<'_>,
+        accounting: &mut Accounting,
+        out: &mut dyn Output,
+    ) -> Flow {
         let state = std::mem::replace(&mut self.state, State::Finished);
         let (state, flow) = match (state, input) {
             (State::Renaming(rename), Input::ResponseBody { size, .. }) if size > rename.max_body_bytes => {
@@ -158,6 +192,7 @@ impl Answer {
                 Input::ResponseBody { size: len, .. } | Input::ResponseTrailers { held: len },
             ) => (State::ReadingJson(rename), Flow::Read { start: 0, len }),
             (State::ReadingJson(rename), Input::Bytes(body)) => {
+                accounting.whole(body);
                 rename.apply(self.dialect, body, out);
                 (State::Finished, Flow::Continue)
             }
@@ -170,7 +205,8 @@ impl Answer {
                 }
             }
             // Nothing is held when trailers end a stream, so nothing can be written any more: one that is not over is cut.
-            (State::Streaming(mut edit), Input::ResponseTrailers { .. }) => {
+            (State::Streaming(None), Input::ResponseTrailers { .. }) => (State::Finished, Flow::Continue),
+            (State::Streaming(Some(mut edit)), Input::ResponseTrailers { .. }) => {
                 out.emit(Effect::DropResponseTrailers);
                 match edit.finish(&mut Vec::new()) {
                     End::Complete => (State::Finished, Flow::Continue),
@@ -180,16 +216,21 @@ impl Answer {
                     }
                 }
             }
-            (State::ReadingChunk(mut edit, last), Input::Bytes(chunk)) => {
+            (State::ReadingChunk(None, last), Input::Bytes(chunk)) => {
+                accounting.chunk(chunk);
+                (if last == Last::Yes { State::Finished } else { State::Streaming(None) }, Flow::Continue)
+            }
+            (State::ReadingChunk(Some(mut edit), last), Input::Bytes(chunk)) => {
+                accounting.chunk(chunk);
                 let mut changed = Vec::new();
                 let replaced = edit.push(chunk, &mut changed) == Edit::Replaced;
                 let state = match last {
-                    Last::Yes => finish(edit, Some((chunk, replaced, changed)), out),
+                    Last::Yes => finish(Some(edit), Some((chunk, replaced, changed)), out),
                     Last::No => {
                         if replaced {
                             out.emit(Effect::ReplaceResponseBody(&changed));
                         }
-                        State::Streaming(edit)
+                        State::Streaming(Some(edit))
                     }
                 };
                 (state, Flow::Continue)
@@ -212,9 +253,11 @@ impl Rename {
 }
 
 /// Ends a stream: after its last chunk, if there is one, what the edit withheld and what must be said of a cut.
-fn finish(mut edit: StreamEdit, last: Option<(&[u8], bool, Vec<u8>)>, out: &mut dyn Output) -> State {
+fn finish(edit: Option<StreamEdit>, last: Option<(&[u8], bool, Vec<u8>)>, out: &mut dyn Output) -> State {
     let mut tail = Vec::new();
-    let _ = edit.finish(&mut tail);
+    if let Some(mut edit) = edit {
+        let _ = edit.finish(&mut tail);
+    }
     match last {
         Some((_, true, mut changed)) => {
             changed.append(&mut tail);

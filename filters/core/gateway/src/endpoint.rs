@@ -1,6 +1,8 @@
 //! What a client asks for by method and path.
 
+use config::LocalEndpoints;
 use llm_api::{ApiError, Dialect, ErrorKind};
+use metering::Surface;
 use seam::Headers;
 
 use crate::refusal::Refusal;
@@ -10,6 +12,8 @@ use crate::refusal::Refusal;
 pub(crate) enum Endpoint<'a> {
     /// Generate an answer.
     Generate(Dialect),
+    /// Count a prompt.
+    Count(Dialect, Surface),
     /// List the models.
     Models(Dialect),
     /// Show one model.
@@ -19,24 +23,29 @@ pub(crate) enum Endpoint<'a> {
 }
 
 const MODELS: &str = "/v1/models";
+/// Anthropic, "Count tokens in a Message".
+const COUNT_TOKENS: &[u8] = b"/v1/messages/count_tokens";
+/// OpenAI, "Get input token counts".
+const INPUT_TOKENS: &[u8] = b"/v1/responses/input_tokens";
 
 impl<'a> Endpoint<'a> {
     /// The endpoint that these headers ask for. An endpoint of ours with another method is refused.
-    pub(crate) fn of(headers: &'a Headers) -> Result<Self, Refusal> {
+    pub(crate) fn of(headers: &'a Headers, local: LocalEndpoints) -> Result<Self, Refusal> {
         let path = headers.bytes(":path").unwrap_or_default();
         let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
         if let Some(dialect) = Dialect::of_path(path) {
-            require(headers, "POST", dialect)?;
-            return match headers.is_encoded() {
-                false => Ok(Self::Generate(dialect)),
-                true => Err(Refusal {
-                    dialect,
-                    error: ApiError::new(
-                        ErrorKind::InvalidRequest,
-                        "A compressed request body is not accepted; send it without a content-encoding.",
-                    ),
-                }),
-            };
+            return with_body(headers, dialect).map(|()| Self::Generate(dialect));
+        }
+        match (local, path) {
+            (LocalEndpoints::Served, COUNT_TOKENS) => {
+                let dialect = Dialect::Anthropic;
+                return with_body(headers, dialect).map(|()| Self::Count(dialect, Surface::Messages));
+            }
+            (LocalEndpoints::Served, INPUT_TOKENS) => {
+                let dialect = Dialect::OpenAi;
+                return with_body(headers, dialect).map(|()| Self::Count(dialect, Surface::Responses));
+            }
+            _ => {}
         }
         // Both APIs list models at the same path and in different shapes; only Anthropic's clients send this header.
         let dialect =
@@ -50,6 +59,16 @@ impl<'a> Endpoint<'a> {
             _ => Ok(Self::Other(dialect)),
         }
     }
+}
+
+/// A request that brings a body, which can be read.
+fn with_body(headers: &Headers, dialect: Dialect) -> Result<(), Refusal> {
+    require(headers, "POST", dialect)?;
+    if !headers.is_encoded() {
+        return Ok(());
+    }
+    let message = "A compressed request body is not accepted; send it without a content-encoding.";
+    Err(Refusal { dialect, error: ApiError::new(ErrorKind::InvalidRequest, message) })
 }
 
 fn require(headers: &Headers, method: &str, dialect: Dialect) -> Result<(), Refusal> {

@@ -2,14 +2,18 @@
 
 use std::rc::Rc;
 
-use config::{GatewayConfig, HeadersHeld, OtherPaths};
+use config::{HeadersHeld, OtherPaths};
 use llm_api::{ApiError, Dialect, ErrorKind};
-use seam::{Attribute, EarlierFailure, Effect, Flow, Headers, Input, Machine, Millis, Output, names};
+use seam::{Attribute, Clock, EarlierFailure, Effect, Flow, Headers, Input, Machine, Output, names};
 
+use crate::accounting::Accounting;
+use crate::admission::{self, Admission, Judging};
 use crate::answer::{self, Answer};
 use crate::endpoint::Endpoint;
 use crate::refusal::{self, Refusal};
-use crate::request::{self, Forwarded, Generation};
+use crate::request::{self, Asked, Forwarded, Plan, What};
+use crate::routes::Routes;
+use crate::token_count::{self, Telling};
 use crate::{models, strip};
 
 /// One client request and its answer.
@@ -18,35 +22,44 @@ use crate::{models, strip};
 ///                     ┌─ list of models, refused at once ──────────────────────► Refused
 ///                     ├─ other path, passed ───────────────────────────────────► Done
 ///                     │
-/// AwaitingRequest ────┴─► AwaitingBody ──complete──► ReadingBody ─┬─ refused ──► Refused
+/// AwaitingRequest ────┴─► AwaitingBody ──complete──► ReadingBody ─┬─ refused, or only to be counted (Telling) ──► Refused
 ///                            │   ▲                                │
-///                            └───┘ more of it (too large: refused)└─ planned ──► Forwarded
+///                            └───┘ more of it (too large: refused)└─ planned ──► (Judging) ──► Forwarded
 ///                                                                                   │ response headers
 ///                                              an error? AskingStatus, AskingFailure
+///                                              translated? AskingReport
 ///    Done ◄── nothing to change ────────────────────────────────────────────────────┤
 ///                                                                                   ▼
 ///    Done ◄── end of the answer ────────────────────────────────────────────── Answering ⟲ per chunk
 /// ```
 ///
-/// `Forwarded` can only be built by [`request::plan`], so no answer is handled for a request that was not understood.
+/// `Forwarded` can only be built by [`request::plan`], so no answer is handled for a request that was not understood. What the request
+/// costs has a state of its own beside this one, because it outlives the bodies: see [`Accounting`].
 pub struct Gateway {
-    config: Rc<GatewayConfig>,
+    routes: Rc<Routes>,
     state: State,
+    accounting: Accounting,
 }
 
 enum State {
     /// Nothing arrived yet.
     AwaitingRequest,
     /// An LLM request whose body is not complete.
-    AwaitingBody(Generation),
+    AwaitingBody(Asked),
     /// The complete body was asked for.
-    ReadingBody(Generation),
+    ReadingBody(Asked),
+    /// A planned request whose estimate is to be corrected before it is judged.
+    Judging(Box<Plan>, Box<Judging>),
+    /// A count that its client asked for, to be corrected before it is told.
+    Telling(Telling),
     /// On its way to a provider.
     Forwarded(Forwarded),
     /// A failed attempt's answer, whose status may be meant for the router alone.
     AskingStatus(Forwarded, Headers, bool),
     /// An error without a body, of which filter state may have the words.
     AskingFailure(Forwarded, Headers, Option<u16>),
+    /// A translated answer, of which filter state may have the provider's report.
+    AskingReport(Forwarded, Headers, bool),
     /// The answer's body is ours to change.
     Answering(Box<Answer>),
     /// Answered here, or by Envoy before us; what still comes of the request goes nowhere.
@@ -57,84 +70,120 @@ enum State {
 
 impl Gateway {
     /// A machine for one request.
-    pub const fn new(config: Rc<GatewayConfig>) -> Self {
-        Self { config, state: State::AwaitingRequest }
+    pub const fn new(routes: Rc<Routes>) -> Self {
+        Self { routes, state: State::AwaitingRequest, accounting: Accounting::Nothing }
     }
 
     fn request_headers(&self, headers: &Headers, end_of_stream: bool, out: &mut dyn Output) -> (State, Flow) {
         strip::internal_headers(headers, out);
-        let generation = match Endpoint::of(headers) {
-            Ok(Endpoint::Generate(dialect)) => Generation { dialect },
+        let config = &self.routes.config;
+        let asked = match Endpoint::of(headers, config.counting.endpoints) {
+            Ok(Endpoint::Generate(dialect)) => Asked { dialect, what: What::Answer },
+            Ok(Endpoint::Count(dialect, surface)) => Asked { dialect, what: What::Tokens(surface) },
             Ok(Endpoint::Models(dialect)) => {
-                models::list(&self.config.models, dialect, out);
+                models::list(&config.models, dialect, out);
                 return (State::Refused(dialect), Flow::Pause);
             }
             Ok(Endpoint::Model(dialect, id)) => {
-                models::one(&self.config.models, dialect, id, out);
+                models::one(&config.models, dialect, id, out);
                 return (State::Refused(dialect), Flow::Pause);
             }
-            Ok(Endpoint::Other(_)) if self.config.other_paths == OtherPaths::Pass => {
+            Ok(Endpoint::Other(_)) if config.other_paths == OtherPaths::Pass => {
                 return (State::Done, Flow::Continue);
             }
             Ok(Endpoint::Other(dialect)) => return refuse(&Refusal::unknown_endpoint(dialect), out),
             Err(refusal) => return refuse(&refusal, out),
         };
         if end_of_stream {
-            return refuse(&Refusal::no_body(generation.dialect), out);
+            return refuse(&Refusal::no_body(asked.dialect), out);
         }
-        if headers
-            .number::<u64>("content-length")
-            .is_some_and(|length| length > self.config.max_body_bytes as u64)
+        if headers.number::<u64>("content-length").is_some_and(|length| length > config.max_body_bytes as u64)
         {
-            return refuse(&self.too_large(&generation), out);
+            return refuse(&self.too_large(&asked), out);
         }
-        match self.config.headers_held {
-            HeadersHeld::Yes => (State::AwaitingBody(generation), Flow::Pause),
+        match config.headers_held {
+            HeadersHeld::Yes => (State::AwaitingBody(asked), Flow::Pause),
             // The body may change its size after these headers are gone, so no length can be promised.
             HeadersHeld::No => {
                 out.emit(Effect::RemoveRequestHeader("content-length"));
-                (State::AwaitingBody(generation), Flow::Continue)
+                (State::AwaitingBody(asked), Flow::Continue)
             }
         }
     }
 
     fn request_body(
         &self,
-        generation: Generation,
+        asked: Asked,
         size: usize,
         end_of_stream: bool,
         out: &mut dyn Output,
     ) -> (State, Flow) {
-        if size > self.config.max_body_bytes {
-            return refuse(&self.too_large(&generation), out);
+        if size > self.routes.config.max_body_bytes {
+            return refuse(&self.too_large(&asked), out);
         }
         if !end_of_stream {
-            return (State::AwaitingBody(generation), Flow::Pause);
+            return (State::AwaitingBody(asked), Flow::Pause);
         }
         if size == 0 {
-            return refuse(&Refusal::no_body(generation.dialect), out);
+            return refuse(&Refusal::no_body(asked.dialect), out);
         }
-        (State::ReadingBody(generation), Flow::Read { start: 0, len: size })
+        (State::ReadingBody(asked), Flow::Read { start: 0, len: size })
     }
 
-    fn complete_body(&self, generation: Generation, body: &[u8], out: &mut dyn Output) -> (State, Flow) {
-        match request::plan(&self.config, generation, body) {
-            Ok(plan) => {
-                plan.announce(self.config.headers_held, out);
-                (State::Forwarded(plan.into_forwarded()), Flow::Continue)
+    fn complete_body(&mut self, asked: Asked, body: &[u8], out: &mut dyn Output) -> (State, Flow) {
+        let Routes { config, meter } = &*self.routes;
+        if let What::Tokens(surface) = asked.what {
+            return match token_count::count(config, meter, asked.dialect, surface, body) {
+                Ok((telling, Some(page))) => (State::Telling(telling), Flow::Load(page)),
+                Ok((telling, None)) => tell(&telling, out),
+                Err(refusal) => refuse(&refusal, out),
+            };
+        }
+        let admitted = request::plan(config, asked.dialect, body).and_then(|plan| {
+            let admission = admission::admit(meter, plan.metered().clone(), body, out)?;
+            Ok((plan, admission))
+        });
+        match admitted {
+            Ok((plan, Admission::Admitted(accounting))) => self.forward(plan, accounting, out),
+            Ok((plan, Admission::Correcting(page, judging))) => {
+                (State::Judging(Box::new(plan), judging), Flow::Load(page))
             }
             Err(refusal) => refuse(&refusal, out),
         }
     }
 
-    fn too_large(&self, generation: &Generation) -> Refusal {
+    fn forward(&mut self, plan: Plan, accounting: Accounting, out: &mut dyn Output) -> (State, Flow) {
+        plan.announce(&self.routes.config, &accounting, out);
+        self.accounting = accounting;
+        (State::Forwarded(plan.into_forwarded()), Flow::Continue)
+    }
+
+    /// The answer's headers, once it is known what filter state says of it.
+    fn answer(
+        &mut self,
+        forwarded: Forwarded,
+        headers: Headers,
+        end_of_stream: bool,
+        original_status: Option<u16>,
+        out: &mut dyn Output,
+    ) -> (State, Flow) {
+        let (config, accounting) = (&self.routes.config, &mut self.accounting);
+        let begun =
+            answer::begin(config, forwarded, &headers, end_of_stream, original_status, accounting, out);
+        match begun {
+            (Some(answer), flow) => (State::Answering(Box::new(answer)), flow),
+            (None, flow) => (State::Done, flow),
+        }
+    }
+
+    fn too_large(&self, asked: &Asked) -> Refusal {
         Refusal {
-            dialect: generation.dialect,
+            dialect: asked.dialect,
             error: ApiError::new(
                 ErrorKind::RequestTooLarge,
                 format!(
                     "The request's body is larger than the {} bytes accepted here.",
-                    self.config.max_body_bytes
+                    self.routes.config.max_body_bytes
                 ),
             ),
         }
@@ -142,28 +191,62 @@ impl Gateway {
 }
 
 impl Machine for Gateway {
-    fn handle(&mut self, _now: Millis, input: Input<'_>, out: &mut dyn Output) -> Flow {
+    fn handle(&mut self, _clock: &dyn Clock, input: Input<'_>, out: &mut dyn Output) -> Flow {
+        match input {
+            Input::Ended => {
+                self.state = State::Done;
+                self.accounting.end(out)
+            }
+            input if matches!(self.accounting, Accounting::Settling(_)) => self.accounting.settle(input, out),
+            input => self.go_on(input, out),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    fn awaits_end(&self) -> bool {
+        self.accounting.is_open()
+    }
+}
+
+impl Gateway {
+    fn go_on(&mut self, input: Input<'_>, out: &mut dyn Output) -> Flow {
         let state = std::mem::replace(&mut self.state, State::Done);
         let (state, flow) = match (state, input) {
             (State::AwaitingRequest, Input::RequestHeaders { headers, end_of_stream }) => {
                 self.request_headers(&headers, end_of_stream, out)
             }
-            (State::AwaitingBody(generation), Input::RequestBody { size, end_of_stream }) => {
-                self.request_body(generation, size, end_of_stream, out)
+            (State::AwaitingBody(asked), Input::RequestBody { size, end_of_stream }) => {
+                self.request_body(asked, size, end_of_stream, out)
             }
-            (State::AwaitingBody(generation), Input::RequestTrailers { held }) => {
+            (State::AwaitingBody(asked), Input::RequestTrailers { held }) => {
                 // Nothing that is understood here comes in trailers, and a provider is to get nothing else.
                 out.emit(Effect::DropRequestTrailers);
-                self.request_body(generation, held, true, out)
+                self.request_body(asked, held, true, out)
             }
-            (State::ReadingBody(generation), Input::Bytes(body)) => self.complete_body(generation, body, out),
+            (State::ReadingBody(asked), Input::Bytes(body)) => self.complete_body(asked, body, out),
+            (State::Judging(plan, judging), Input::Loaded(page)) => match judging.corrected(page, out) {
+                Ok(accounting) => self.forward(*plan, accounting, out),
+                Err(refusal) => refuse(&refusal, out),
+            },
+            (State::Telling(telling), Input::Loaded(page)) => tell(&telling.corrected(page), out),
             (State::Forwarded(forwarded), Input::ResponseHeaders { headers, end_of_stream }) => {
+                answer::account(&mut self.accounting, &forwarded, &headers);
                 if answer::may_have_another_status(&headers) {
                     let question = Flow::Ask(Attribute::State(names::STATUS_KEY));
                     (State::AskingStatus(forwarded, headers, end_of_stream), question)
+                } else if answer::may_be_reported(&self.accounting, &forwarded, &headers) {
+                    let question = Flow::Ask(Attribute::State(names::USAGE_KEY));
+                    (State::AskingReport(forwarded, headers, end_of_stream), question)
                 } else {
-                    answering(answer::begin(&self.config, forwarded, &headers, end_of_stream, None, out))
+                    self.answer(forwarded, headers, end_of_stream, None, out)
                 }
+            }
+            (State::AskingReport(forwarded, headers, end_of_stream), Input::Attribute(value)) => {
+                self.accounting.reported(value);
+                self.answer(forwarded, headers, end_of_stream, None, out)
             }
             (State::AskingStatus(forwarded, headers, end_of_stream), Input::Attribute(value)) => {
                 let original = value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
@@ -171,7 +254,7 @@ impl Machine for Gateway {
                     let question = Flow::Ask(Attribute::State(names::FAILURE_KEY));
                     (State::AskingFailure(forwarded, headers, original), question)
                 } else {
-                    answering(answer::begin(&self.config, forwarded, &headers, false, original, out))
+                    self.answer(forwarded, headers, false, original, out)
                 }
             }
             (State::AskingFailure(forwarded, headers, original), Input::Attribute(value)) => {
@@ -182,7 +265,7 @@ impl Machine for Gateway {
             // Envoy answered before the body was complete, or instead of a refusal that came too late: for example because of its buffer
             // limit. The client gets that in its own shape too.
             (
-                State::AwaitingBody(Generation { dialect }) | State::Refused(dialect),
+                State::AwaitingBody(Asked { dialect, .. }) | State::Refused(dialect),
                 Input::ResponseHeaders { headers, .. },
             ) => {
                 let flow = answer::reshape_error(dialect, &headers, None, out);
@@ -192,7 +275,7 @@ impl Machine for Gateway {
                 (State::Refused(dialect), Flow::Pause)
             }
             (State::Answering(mut answer), input) => {
-                let flow = answer.handle(input, out);
+                let flow = answer.handle(input, &mut self.accounting, out);
                 (State::Answering(answer), flow)
             }
             (state, _) => (state, Flow::Continue),
@@ -200,17 +283,14 @@ impl Machine for Gateway {
         self.state = state;
         flow
     }
-
-    fn is_done(&self) -> bool {
-        matches!(self.state, State::Done)
-    }
-}
-
-fn answering((answer, flow): (Option<Answer>, Flow)) -> (State, Flow) {
-    (answer.map_or(State::Done, |answer| State::Answering(Box::new(answer))), flow)
 }
 
 fn refuse(refusal: &Refusal, out: &mut dyn Output) -> (State, Flow) {
     refusal::respond(refusal, out);
     (State::Refused(refusal.dialect), Flow::Pause)
+}
+
+fn tell(telling: &Telling, out: &mut dyn Output) -> (State, Flow) {
+    telling.tell(out);
+    (State::Refused(telling.dialect()), Flow::Pause)
 }

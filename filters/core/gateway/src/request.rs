@@ -1,17 +1,30 @@
 //! From a complete request body to a plan: the model's route, the targets that can express the request, the body that goes out.
 
-use config::{GatewayConfig, HeadersHeld, PlannedTarget, Resolved};
+use config::{GatewayConfig, HeadersHeld, InputTokensHeader, PlannedTarget, Resolved};
 use llm_api::{ApiError, Dialect, ErrorKind};
-use seam::{Effect, Output, RequestContext, Target, names};
+use metering::Surface;
+use seam::{Effect, Headers, Output, RequestContext, Target, names};
 use translate::Unsupported;
 
+use crate::accounting::Accounting;
+use crate::admission::Metered;
 use crate::models;
 use crate::refusal::Refusal;
 
-/// A request for an answer, by its headers.
+/// A request with a body, by its headers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Generation {
+pub(crate) struct Asked {
     pub(crate) dialect: Dialect,
+    pub(crate) what: What,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum What {
+    /// An answer.
+    Answer,
+    /// How many tokens a prompt of that API is.
+    Tokens(Surface),
 }
 
 /// A request that was understood and goes to a provider.
@@ -25,6 +38,8 @@ pub(crate) struct Plan {
     narrowed: Option<String>,
     /// The providers whose answers are translated for this client.
     translating: Vec<String>,
+    /// What it is counted as.
+    metered: Metered,
 }
 
 /// What the answer's side needs to know of a request that went out. Only a [`Plan`] becomes one.
@@ -35,9 +50,17 @@ pub(crate) struct Forwarded {
     pub(crate) translating: Vec<String>,
 }
 
+impl Forwarded {
+    /// Whether ai-provider translated this answer for this client.
+    pub(crate) fn is_translated(&self, headers: &Headers) -> bool {
+        headers
+            .text(names::ANSWERED_BY_HEADER)
+            .is_some_and(|provider| self.translating.iter().any(|translating| translating == provider))
+    }
+}
+
 /// Reads the request once and plans where it goes.
-pub(crate) fn plan(config: &GatewayConfig, request: Generation, body: &[u8]) -> Result<Plan, Refusal> {
-    let dialect = request.dialect;
+pub(crate) fn plan(config: &GatewayConfig, dialect: Dialect, body: &[u8]) -> Result<Plan, Refusal> {
     let refused = |error| Refusal { dialect, error };
     let peek = translate::peek(dialect, body).map_err(refused)?;
     let Some(resolved) = config.models.resolve(&peek.model) else {
@@ -51,7 +74,16 @@ pub(crate) fn plan(config: &GatewayConfig, request: Generation, body: &[u8]) -> 
     let spliced =
         (body_model != peek.model).then(|| translate::splice(body, peek.model_span.clone(), body_model));
     let targets = &resolved.route.targets;
+    let first =
+        able.first().and_then(|first| targets.iter().position(|target| target.provider == first.provider));
     Ok(Plan {
+        metered: Metered {
+            dialect,
+            surface: surface(dialect),
+            route: resolved.number,
+            target: first.unwrap_or_default(),
+            model: resolved.model.to_owned(),
+        },
         context: RequestContext {
             dialect,
             stream: peek.stream,
@@ -69,15 +101,20 @@ pub(crate) fn plan(config: &GatewayConfig, request: Generation, body: &[u8]) -> 
 }
 
 impl Plan {
+    /// What it is counted as.
+    pub(crate) const fn metered(&self) -> &Metered {
+        &self.metered
+    }
+
     /// Tells Envoy's routes and the provider filter.
-    pub(crate) fn announce(&self, headers_held: HeadersHeld, out: &mut dyn Output) {
+    pub(crate) fn announce(&self, config: &GatewayConfig, accounting: &Accounting, out: &mut dyn Output) {
         if let Some(body) = &self.body {
             out.emit(Effect::ReplaceRequestBody(body));
         }
         out.emit(Effect::Publish(names::CONTEXT_KEY, &self.context.encode()));
         out.emit(Effect::Publish(names::REQUESTED_MODEL_KEY, self.context.requested_model.as_bytes()));
         out.emit(Effect::Publish(names::DECISION_KEY, b"forwarded"));
-        if headers_held == HeadersHeld::No {
+        if config.headers_held == HeadersHeld::No {
             return;
         }
         if let Some(body) = &self.body {
@@ -86,6 +123,10 @@ impl Plan {
         out.emit(Effect::SetRequestHeader(names::MODEL_HEADER, self.route.as_bytes()));
         if self.context.stream {
             out.emit(Effect::SetRequestHeader(names::STREAM_HEADER, b"true"));
+        }
+        if let (InputTokensHeader::Shown, Some(count)) = (config.counting.header, accounting.prompt()) {
+            let tokens = count.tokens.to_string();
+            out.emit(Effect::SetRequestHeader(names::INPUT_TOKENS_HEADER, tokens.as_bytes()));
         }
         if let Some(providers) = &self.narrowed {
             out.emit(Effect::SetRequestHeader(names::PLAN_HEADER, providers.as_bytes()));
@@ -96,6 +137,14 @@ impl Plan {
     pub(crate) fn into_forwarded(self) -> Forwarded {
         let Self { context, translating, .. } = self;
         Forwarded { dialect: context.dialect, requested_model: context.requested_model, translating }
+    }
+}
+
+/// What a client's API is to a count.
+const fn surface(dialect: Dialect) -> Surface {
+    match dialect {
+        Dialect::OpenAi => Surface::ChatCompletions,
+        Dialect::Anthropic => Surface::Messages,
     }
 }
 

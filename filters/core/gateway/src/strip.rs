@@ -25,11 +25,14 @@ const ROUTER_ORDERS: [&str; 15] = [
 
 /// Removes every internal header that the client sent.
 pub(crate) fn internal_headers(headers: &Headers, out: &mut dyn Output) {
-    for (name, _) in headers.iter() {
-        if name.starts_with(names::INTERNAL_HEADER_PREFIX)
-            || (name.starts_with("x-envoy-") && ROUTER_ORDERS.contains(&name))
-        {
+    for (name, _) in headers.raw().filter(|(name, _)| is_internal(name)) {
+        if let Ok(name) = std::str::from_utf8(name) {
             out.emit(Effect::RemoveRequestHeader(name));
         }
     }
+}
+
+fn is_internal(name: &[u8]) -> bool {
+    name.starts_with(names::INTERNAL_HEADER_PREFIX.as_bytes())
+        || (name.starts_with(b"x-envoy-") && ROUTER_ORDERS.iter().any(|order| order.as_bytes() == name))
 }

@@ -104,8 +104,8 @@ fn a_stream_that_ends_without_its_terminal_event_ends_in_an_error() {
 }
 
 #[test]
-fn what_the_provider_filter_translated_is_not_read_again() {
-    let mut host = fast("{}");
+fn what_the_provider_filter_translated_is_not_read_again_where_nothing_is_counted() {
+    let mut host = fast(r#"{"counting": {"mode": "off"}}"#);
     let body = br#"{"model":"whatever it says"}"#;
     let got = answer(&mut host, &[(":status", "200"), JSON, ("x-ai-provider", "anthropic")], &[body]);
     assert_eq!(got.body, body);

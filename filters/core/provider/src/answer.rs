@@ -1,7 +1,7 @@
 //! The provider's answer: passed, translated, or turned into a failure from which Envoy goes on to the next target.
 
-use llm_api::{ApiError, ErrorKind};
-use seam::{EarlierFailure, Effect, Flow, Headers, Input, Level, Millis, Output, names};
+use llm_api::{ApiError, ErrorKind, Usage};
+use seam::{EarlierFailure, Effect, Flow, Headers, Input, Level, Millis, Output, UsageReport, names};
 use translate::{FirstContent, Peeked, ResponseOptions};
 
 use crate::attempt::Attempt;
@@ -34,6 +34,8 @@ pub(crate) struct Answer {
     max_body_bytes: usize,
     id_seed: u64,
     now: Millis,
+    /// What was last published of the provider's report.
+    reported: Option<Usage>,
     state: State,
 }
 
@@ -110,7 +112,8 @@ pub(crate) fn begin(
 ) -> (Option<Answer>, Flow) {
     let kind = kind(&attempt, &headers);
     let max_body_bytes = limits.max_body_bytes;
-    let mut answer = Answer { attempt, headers, max_body_bytes, id_seed, now, state: State::Finished };
+    let state = State::Finished;
+    let mut answer = Answer { attempt, headers, max_body_bytes, id_seed, now, reported: None, state };
     match kind {
         Kind::PassedAsItIs => {
             let headers = response_headers::answer(&answer.attempt, &answer.headers, Length::AsItIs);
@@ -220,6 +223,7 @@ impl Answer {
                     stream.finish(&mut changed);
                 }
                 out.emit(Effect::ReplaceResponseBody(&changed));
+                self.report(stream.usage(), out);
                 (if last == Last::Yes { State::Finished } else { State::Streaming(stream) }, Flow::Continue)
             }
             (State::Refusing(error), Input::ResponseBody { .. } | Input::ResponseTrailers { .. }) => {
@@ -245,7 +249,7 @@ impl Answer {
     }
 
     /// Reads on where held bytes are unread, and else waits for more of them, or decides without.
-    fn peek_on(&self, mut peek: Peek, last: Last, out: &mut dyn Output) -> (State, Flow) {
+    fn peek_on(&mut self, mut peek: Peek, last: Last, out: &mut dyn Output) -> (State, Flow) {
         let unread = peek.held.saturating_sub(peek.seen);
         if unread > 0 {
             let start = peek.seen;
@@ -262,7 +266,7 @@ impl Answer {
         }
     }
 
-    fn peeked(&self, mut peek: Peek, bytes: &[u8], last: Last, out: &mut dyn Output) -> (State, Flow) {
+    fn peeked(&mut self, mut peek: Peek, bytes: &[u8], last: Last, out: &mut dyn Output) -> (State, Flow) {
         // A host that holds less than it said has no more to give.
         peek.seen = if bytes.is_empty() { peek.held } else { peek.seen.saturating_add(bytes.len()) };
         if !matches!(peek.stream, Stream::Untouched) {
@@ -272,7 +276,7 @@ impl Answer {
         self.decide(peek, decision, last, out)
     }
 
-    fn decide(&self, peek: Peek, decision: Peeked, last: Last, out: &mut dyn Output) -> (State, Flow) {
+    fn decide(&mut self, peek: Peek, decision: Peeked, last: Last, out: &mut dyn Output) -> (State, Flow) {
         match decision {
             Peeked::Undecided if peek.seen < peek.held || last == Last::Yes => self.peek_on(peek, last, out),
             Peeked::Undecided => (State::Peeking(peek), Flow::Pause),
@@ -282,7 +286,7 @@ impl Answer {
     }
 
     /// The stream has content: from here on it is the client's, and no retry is possible.
-    fn commit(&self, peek: Peek, last: Last, out: &mut dyn Output) -> State {
+    fn commit(&mut self, peek: Peek, last: Last, out: &mut dyn Output) -> State {
         let Peek { mut stream, mut pending, .. } = peek;
         let headers = response_headers::answer(&self.attempt, &self.headers, Length::Unknown);
         out.emit(Effect::ReplaceResponseHeaders(&headers));
@@ -293,6 +297,7 @@ impl Answer {
             stream.finish(&mut pending);
         }
         out.emit(Effect::ReplaceResponseBody(&pending));
+        self.report(stream.usage(), out);
         if last == Last::Yes { State::Finished } else { State::Streaming(stream) }
     }
 
@@ -310,12 +315,13 @@ impl Answer {
         }
     }
 
-    fn read(&self, whole: Whole, body: &[u8], out: &mut dyn Output) -> (State, Flow) {
+    fn read(&mut self, whole: Whole, body: &[u8], out: &mut dyn Output) -> (State, Flow) {
         if let Whole::Failure(status) = whole {
             return self.fail(status, &self.provider_error(status, body), Body::Replaced, out);
         }
         match self.translated(body) {
-            Ok(translated) => {
+            Ok((translated, usage)) => {
+                self.report(usage.as_ref(), out);
                 let length = Length::Exactly(translated.len());
                 let headers = response_headers::answer(&self.attempt, &self.headers, length);
                 out.emit(Effect::ReplaceResponseHeaders(&headers));
@@ -326,12 +332,21 @@ impl Answer {
         }
     }
 
-    /// The body in the client's terms.
-    fn translated(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    /// Publishes what the provider has reported, where that is news. Not before the answer is committed: an attempt that fails costs nothing.
+    /// Where nothing is translated ai-gateway reads it for itself.
+    fn report(&mut self, usage: Option<&Usage>, out: &mut dyn Output) {
+        if let Some(usage) = usage.filter(|usage| self.reported.as_ref() != Some(*usage)) {
+            self.reported = Some(*usage);
+            out.emit(Effect::Publish(names::USAGE_KEY, &UsageReport(*usage).encode()));
+        }
+    }
+
+    /// The body in the client's terms, and what a translated one reports.
+    fn translated(&self, body: &[u8]) -> Result<(Vec<u8>, Option<Usage>), ApiError> {
         let model = self.attempt.shown_model();
         if !self.attempt.translates() {
             let renamed = translate::rename_response(self.attempt.dialect(), body, model);
-            return Ok(renamed.unwrap_or_else(|| body.to_vec()));
+            return Ok((renamed.unwrap_or_else(|| body.to_vec()), None));
         }
         let options = ResponseOptions {
             model,
@@ -340,7 +355,7 @@ impl Answer {
             max_output_bytes: self.max_body_bytes,
         };
         translate::response(self.attempt.api(), self.attempt.dialect(), body, &options)
-            .map(|translated| translated.body)
+            .map(|translated| (translated.body, translated.usage))
     }
 
     fn provider_error(&self, status: u16, body: &[u8]) -> ApiError {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use llm_api::{ApiError, Dialect, ErrorKind};
-use seam::{Attribute, EarlierFailure, Effect, Flow, Input, Machine, Millis, Output, RequestContext, names};
+use seam::{Attribute, Clock, EarlierFailure, Effect, Flow, Input, Machine, Output, RequestContext, names};
 use translate::{RequestError, Unsupported};
 
 use crate::answer::{self, Answer};
@@ -120,7 +120,7 @@ impl ProviderAttempt {
 }
 
 impl Machine for ProviderAttempt {
-    fn handle(&mut self, now: Millis, input: Input<'_>, out: &mut dyn Output) -> Flow {
+    fn handle(&mut self, clock: &dyn Clock, input: Input<'_>, out: &mut dyn Output) -> Flow {
         // Nothing that is understood here comes in trailers, and an allow-list of headers would be worth little beside them.
         match input {
             Input::RequestTrailers { .. } => out.emit(Effect::DropRequestTrailers),
@@ -179,7 +179,7 @@ impl Machine for ProviderAttempt {
             }
             (State::Sent(attempt), Input::ResponseHeaders { headers, end_of_stream }) => {
                 let limits = answer::Limits { max_body_bytes: self.upstreams.max_body_bytes };
-                match answer::begin(attempt, headers, end_of_stream, limits, self.id_seed, now, out) {
+                match answer::begin(attempt, headers, end_of_stream, limits, self.id_seed, clock.now(), out) {
                     (Some(answer), flow) => (State::Answering(Box::new(answer)), flow),
                     (None, flow) => (State::Done, flow),
                 }

@@ -53,7 +53,7 @@ pub(crate) struct Opened {
 pub(crate) struct Sources {
     /// `:scheme`, the one pseudo header that no attempt changes.
     pub(crate) scheme: Vec<u8>,
-    /// As the client sent them, without credentials. Never as an earlier attempt left them.
+    /// As the client sent them, never as an earlier attempt left them. Of these only the keepable ones are anyone's to see.
     client: Headers,
     /// Whether they are still to be kept for later attempts.
     unkept: bool,
@@ -134,7 +134,7 @@ impl Opening {
         let chosen = Chosen { upstream, number: self.number, dialect };
         let scheme = self.headers.bytes(":scheme").unwrap_or(b"https").to_vec();
         let (client, unkept) = match self.originals {
-            Originals::Current => (request_headers::keepable(&self.headers), true),
+            Originals::Current => (self.headers, true),
             Originals::Kept(headers) => (headers, false),
         };
         Ok(Opened {
@@ -152,13 +152,14 @@ impl Sources {
     /// Keeps what a later attempt may need and this one takes away.
     pub(crate) fn keep(&self, out: &mut dyn Output) {
         if self.unkept {
-            out.emit(Effect::Publish(names::ORIGINAL_HEADERS_KEY, &self.client.encode()));
+            let kept = self.client.encode(request_headers::is_keepable);
+            out.emit(Effect::Publish(names::ORIGINAL_HEADERS_KEY, &kept));
         }
     }
 
-    /// A header as the client sent it.
+    /// A header as the client sent it, if it is one that later attempts would know too.
     pub(crate) fn client(&self, name: &str) -> Option<&[u8]> {
-        self.client.bytes(name)
+        self.client.bytes(name).filter(|_| request_headers::is_keepable(name.as_bytes()))
     }
 
     /// The length of the body as every attempt gets it, where it is known.

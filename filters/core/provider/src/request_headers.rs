@@ -62,19 +62,15 @@ pub(crate) fn rebuild(
     publish(attempt, out);
 }
 
-/// The client's headers that an attempt may need: all but pseudo headers, credentials, and what describes this hop. The length is kept,
-/// because every attempt gets the body that it belongs to.
-pub(crate) fn keepable(headers: &Headers) -> Headers {
+/// Whether an attempt may need that header of the client's: all but pseudo headers, credentials, and what describes this hop. The length is
+/// needed, because every attempt gets the body that it belongs to.
+pub(crate) fn is_keepable(name: &[u8]) -> bool {
     const OF_THIS_HOP: [&str; 6] =
         ["connection", "content-type", "host", "te", "transfer-encoding", "upgrade"];
-    let mut kept = Headers::with_capacity(headers.len());
-    for (name, value) in headers.iter() {
-        let internal = name.starts_with(':') || name.starts_with(names::INTERNAL_HEADER_PREFIX);
-        if !internal && !config::is_credential(name) && !OF_THIS_HOP.contains(&name) {
-            kept.push(name, value);
-        }
-    }
-    kept
+    let internal = name.starts_with(b":") || name.starts_with(names::INTERNAL_HEADER_PREFIX.as_bytes());
+    !internal
+        && !config::is_credential(name)
+        && !OF_THIS_HOP.iter().any(|of_this_hop| of_this_hop.as_bytes() == name)
 }
 
 fn publish(attempt: &Attempt, out: &mut dyn Output) {

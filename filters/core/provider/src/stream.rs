@@ -1,5 +1,6 @@
 //! A stream on its way to the client: translated, or renamed where nobody else does it.
 
+use llm_api::Usage;
 use seam::Millis;
 use translate::{Edit, StreamEdit, StreamOptions, StreamTranslator};
 
@@ -37,6 +38,14 @@ impl Stream {
                 }
             }
             Self::Untouched => out.extend_from_slice(chunk),
+        }
+    }
+
+    /// What the provider has reported so far, where it is read here.
+    pub(crate) const fn usage(&self) -> Option<&Usage> {
+        match self {
+            Self::Translated(translator) => translator.usage(),
+            Self::Edited(_) | Self::Untouched => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What ai-gateway knows of a request and ai-provider needs: kept in filter state, versioned by its key, written by no client.
 
-use llm_api::{ApiError, Dialect, ErrorKind};
+use llm_api::{ApiError, Dialect, ErrorKind, Usage};
 
 use crate::fields::{Reader, Writer};
 
@@ -40,6 +40,10 @@ pub struct EarlierFailure {
     /// The error as the client would have got it.
     pub error: ApiError,
 }
+
+/// What a provider has reported of an answer that ai-provider translates. The last one published counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageReport(pub Usage);
 
 /// Filter state that this version did not write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +86,33 @@ impl RequestContext {
             targets.push(Target { provider: fields.text()?, model: fields.optional()? });
         }
         Ok(Self { dialect, stream, include_usage, gateway, requested_model, body_model, targets })
+    }
+}
+
+impl UsageReport {
+    /// The value for filter state.
+    pub fn encode(&self) -> Vec<u8> {
+        let Usage { input, cache_read, cache_write_5m, cache_write_1h, output, reasoning } = self.0;
+        let mut out = Writer::with_capacity(48);
+        for tokens in [input, cache_read, cache_write_5m, cache_write_1h, output, reasoning] {
+            out.text(&tokens.to_string());
+        }
+        out.into_bytes()
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    pub fn decode(value: &[u8]) -> Result<Self, ContextError> {
+        let mut fields = Reader::new(value);
+        let mut tokens = || fields.text()?.parse::<u64>().map_err(|_| ContextError);
+        let usage = Usage {
+            input: tokens()?,
+            cache_read: tokens()?,
+            cache_write_5m: tokens()?,
+            cache_write_1h: tokens()?,
+            output: tokens()?,
+            reasoning: tokens()?,
+        };
+        if fields.is_empty() { Ok(Self(usage)) } else { Err(ContextError) }
     }
 }
 

@@ -69,18 +69,22 @@ impl Headers {
     }
 
     /// Adds a pair at the end, next to any other of that name.
-    pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let name = self.append(name.as_bytes());
+    pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        let name = self.append(name.as_ref());
         let value = self.append(value.as_ref());
         self.pairs.push(Pair { name, value });
     }
 
     /// The pairs in their order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> + Clone {
+        self.raw().map(|(name, value)| (std::str::from_utf8(name).unwrap_or_default(), value))
+    }
+
+    /// The pairs in their order, names as bytes too: to look through a whole map, or to hand it on, nothing need be known to be text.
+    pub fn raw(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         self.pairs.iter().map(|pair| {
             let name = self.buffer.get(pair.name.clone()).unwrap_or_default();
-            let value = self.buffer.get(pair.value.clone()).unwrap_or_default();
-            (std::str::from_utf8(name).unwrap_or_default(), value)
+            (name, self.buffer.get(pair.value.clone()).unwrap_or_default())
         })
     }
 
@@ -94,11 +98,11 @@ impl Headers {
         self.pairs.is_empty()
     }
 
-    /// The value for filter state.
-    pub fn encode(&self) -> Vec<u8> {
+    /// The value for filter state, of those pairs whose name is to be kept.
+    pub fn encode(&self, keep: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         let mut out = Writer::with_capacity(self.buffer.len().saturating_add(self.len().saturating_mul(8)));
-        for (name, value) in self.iter() {
-            out.text(name);
+        for (name, value) in self.raw().filter(|(name, _)| keep(name)) {
+            out.bytes(name);
             out.bytes(value);
         }
         out.into_bytes()
@@ -109,8 +113,7 @@ impl Headers {
         let mut fields = Reader::new(value);
         let mut headers = Self::default();
         while !fields.is_empty() {
-            let name = std::str::from_utf8(fields.bytes()?).map_err(|_| ContextError)?;
-            headers.push(name, fields.bytes()?);
+            headers.push(fields.bytes()?, fields.bytes()?);
         }
         Ok(headers)
     }
@@ -124,7 +127,7 @@ impl Headers {
 
 impl PartialEq for Headers {
     fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
+        self.raw().eq(other.raw())
     }
 }
 

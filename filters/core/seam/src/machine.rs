@@ -1,10 +1,10 @@
-//! The one seam between a state machine and its host: `handle(now, Input, &mut dyn Output) -> Flow`.
+//! The one seam between a state machine and its host: `handle(&dyn Clock, Input, &mut dyn Output) -> Flow`.
 //!
-//! Time is an argument and effects return nothing, so a test's [`Output`] is a `Vec` of what was emitted. What a machine needs to know
+//! The clock is an argument and effects return nothing, so a test's [`Output`] is a `Vec` of what was emitted. What a machine needs to know
 //! mid-callback (the bytes of a body, an attribute of the stream) it asks for with its [`Flow`]; the host fetches it and enters the
 //! machine again in the same callback. A machine that does not ask pays for no copy.
 
-use crate::Headers;
+use crate::{Counter, Headers, Histogram, Page};
 
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +14,20 @@ impl Millis {
     /// Whole seconds since the Unix epoch.
     pub const fn seconds(self) -> u64 {
         self.0 / 1_000
+    }
+}
+
+/// What time it is, for a machine that needs to know. Most callbacks do not, and to ask a host costs as much as anything else that is done
+/// with one event of a stream.
+pub trait Clock {
+    /// The time of the callback that is running.
+    fn now(&self) -> Millis;
+}
+
+/// A clock that stands still.
+impl Clock for Millis {
+    fn now(&self) -> Millis {
+        *self
     }
 }
 
@@ -62,6 +76,24 @@ pub enum Input<'a> {
     Bytes(&'a [u8]),
     /// The answer to [`Flow::Ask`].
     Attribute(Option<&'a [u8]>),
+    /// The answer to [`Flow::Load`]: what stands on the page; nothing where the host keeps none.
+    Loaded(Option<&'a [u8]>),
+    /// The answer to [`Flow::Swap`].
+    Swapped(Swapped),
+    /// The stream is over, however it ended: nothing follows, and nothing of it can be changed any more. Only for a machine that
+    /// [awaits it](Machine::awaits_end), and only downstream of the router, where Envoy tells.
+    Ended,
+}
+
+/// What became of a page that was to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swapped {
+    /// It was replaced.
+    Done,
+    /// Somebody else replaced it since it was loaded, and it was left alone.
+    Conflict,
+    /// The host refused, as it would again.
+    Refused,
 }
 
 /// What the host does with the stream when the machine returns.
@@ -81,6 +113,10 @@ pub enum Flow {
     },
     /// Look that up and enter again with [`Input::Attribute`].
     Ask(Attribute),
+    /// Read that page of shared memory and enter again with [`Input::Loaded`].
+    Load(Page),
+    /// Say what became of the last [`Effect::Swap`], and enter again with [`Input::Swapped`].
+    Swap,
 }
 
 /// What a machine can ask of the stream it runs in.
@@ -134,6 +170,13 @@ pub enum Effect<'a> {
         /// The whole body.
         body: &'a [u8],
     },
+    /// Add to a counter.
+    Count(Counter, u64),
+    /// Record a number in a histogram.
+    Record(Histogram, u64),
+    /// Replace that page of shared memory if it still is what the last [`Flow::Load`] brought; the machine returns [`Flow::Swap`] to learn
+    /// whether it was.
+    Swap(Page, &'a [u8]),
     /// Say something in Envoy's log. Never a prompt, never a key.
     Log(Level, &'a str),
 }
@@ -157,9 +200,14 @@ pub trait Output {
 
 /// A filter's behaviour for one stream.
 pub trait Machine {
-    /// Takes in what happened at `now` and says how to go on.
-    fn handle(&mut self, now: Millis, input: Input<'_>, out: &mut dyn Output) -> Flow;
+    /// Takes in what happened and says how to go on.
+    fn handle(&mut self, clock: &dyn Clock, input: Input<'_>, out: &mut dyn Output) -> Flow;
 
     /// Whether nothing is left to do with this stream's bodies, so that a host need not enter the machine for them.
     fn is_done(&self) -> bool;
+
+    /// Whether something is left to do when the stream is over, so that a host enters the machine with [`Input::Ended`].
+    fn awaits_end(&self) -> bool {
+        false
+    }
 }

@@ -10,6 +10,12 @@ pub const STREAM_HEADER: &str = "x-ai-stream";
 /// Request header set by ai-gateway only when some planned target cannot express the request: the comma-separated providers that can.
 pub const PLAN_HEADER: &str = "x-ai-plan";
 
+/// Request header set by ai-gateway for Envoy's routes, and response header for the client, where the configuration says so: the tokens of the
+/// prompt.
+pub const INPUT_TOKENS_HEADER: &str = "x-ai-input-tokens";
+/// Response header beside [`INPUT_TOKENS_HEADER`]: how the number was found, `counted`, `estimated` or `extrapolated`.
+pub const INPUT_TOKENS_SOURCE_HEADER: &str = "x-ai-input-tokens-source";
+
 /// Response header: the provider that answered.
 pub const ANSWERED_BY_HEADER: &str = "x-ai-provider";
 /// Response header: the model that answered, under the provider's own name for it.
@@ -27,6 +33,9 @@ pub const FAILURE_KEY: &str = "ai.failure.v1";
 /// Filter state: the status that the client is to see of the last failed attempt, where the router had to see another one; else empty.
 pub const STATUS_KEY: &str = "ai.status.v1";
 
+/// Filter state: what the provider has reported so far, as a [`UsageReport`](crate::UsageReport), where ai-provider translates the answer.
+pub const USAGE_KEY: &str = "ai.usage.v1";
+
 /// Filter state, published for access logs: the model name that the client asked for.
 pub const REQUESTED_MODEL_KEY: &str = "ai.model.requested";
 /// Filter state, published for access logs: the model that the last attempt asked for.
@@ -38,6 +47,56 @@ pub const ATTEMPTS_KEY: &str = "ai.attempts";
 /// Filter state, published for access logs: what ai-gateway decided: `forwarded`, or the code of its refusal.
 pub const DECISION_KEY: &str = "ai.decision";
 
+/// Filter state, published for access logs and rate limits: tokens of the prompt, cached ones included.
+pub const INPUT_TOKENS_KEY: &str = "ai.tokens.input";
+/// Filter state, published for access logs and rate limits: generated tokens, reasoning included.
+pub const OUTPUT_TOKENS_KEY: &str = "ai.tokens.output";
+/// Filter state, published for access logs and rate limits: tokens of the prompt that were read from the provider's cache.
+pub const CACHED_TOKENS_KEY: &str = "ai.tokens.cached";
+/// Filter state, published for access logs and rate limits: generated tokens that the model thought with.
+pub const REASONING_TOKENS_KEY: &str = "ai.tokens.reasoning";
+/// Filter state, published for access logs and rate limits: input and output together.
+pub const TOTAL_TOKENS_KEY: &str = "ai.tokens.total";
+/// Filter state, published for access logs: how the numbers were found: `reported` by the provider, `counted`, `estimated` or `extrapolated`. Of
+/// several the least certain one.
+pub const USAGE_SOURCE_KEY: &str = "ai.usage.source";
+
 /// The statuses on which every rendered route retries (`retriable_status_codes`). It is how ai-provider speaks to Envoy's router: a failure that
 /// another target may mend leaves it with one of these.
 pub const RETRIED_STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
+
+/// Labels of statistics, which stand in a statistic's name as `;label=value` until Envoy's `stats_tags` take them out of it. All but the last are
+/// OpenTelemetry's.
+pub mod labels {
+    /// The operation: `chat`.
+    pub const OPERATION: &str = "gen_ai.operation.name";
+    /// The name of the configured model, which may be a pattern; never a client's words.
+    pub const MODEL: &str = "gen_ai.request.model";
+    /// The provider, by its configured name.
+    pub const PROVIDER: &str = "gen_ai.provider.name";
+    /// `input` or `output`.
+    pub const TOKEN_TYPE: &str = "gen_ai.token.type";
+    /// How the number was found: the values of [`USAGE_SOURCE_KEY`](super::USAGE_SOURCE_KEY).
+    pub const USAGE_SOURCE: &str = "ai.usage.source";
+
+    /// Every label.
+    pub const ALL: [&str; 5] = [OPERATION, MODEL, PROVIDER, TOKEN_TYPE, USAGE_SOURCE];
+}
+
+/// Statistics that ai-gateway keeps. Envoy has them under `wasmcustom.`, and Prometheus with `_` for each dot.
+pub mod metrics {
+    /// Histogram, OpenTelemetry's: tokens of a request, by all labels.
+    pub const TOKEN_USAGE: &str = "gen_ai.client.token.usage";
+    /// Counter, by model: requests that their bound alone showed to be within every limit.
+    pub const PROMPTS_BOUNDED: &str = "ai_gateway.prompts.bounded";
+    /// Counter, by model: requests that were counted before they were sent.
+    pub const PROMPTS_COUNTED: &str = "ai_gateway.prompts.counted";
+    /// Counter, by model: requests that were refused because of a limit on tokens.
+    pub const PROMPTS_REFUSED: &str = "ai_gateway.prompts.refused";
+    /// Counter: reports of usage that no request can have had, and that were not believed.
+    pub const USAGE_IMPLAUSIBLE: &str = "ai_gateway.usage.implausible";
+    /// Histogram, by model and provider: how far a corrected estimate was off, per mille of what was reported.
+    pub const ESTIMATE_ERROR: &str = "ai_gateway.estimate.error";
+    /// Counter, by model and provider: observations of that which were given up, because other workers wrote at the same time.
+    pub const ESTIMATE_LOST: &str = "ai_gateway.estimate.lost";
+}

@@ -2,11 +2,17 @@
 //!
 //! What it holds to, all seen on a real Envoy: a header map may be touched only in its own callback or while its headers are held; held
 //! body bytes accumulate and are readable; a replacement takes the place of all readable bytes; what one filter publishes the other reads;
-//! after a local reply nothing more is called.
+//! after a local reply nothing more is called but the end; a page is only replaced by who loaded it last.
+
+#![expect(clippy::expect_used, reason = "a host that meets what Envoy would not allow fails its test")]
+
+mod shared;
 
 use std::collections::BTreeMap;
 
-use crate::{Attribute, Effect, Flow, Headers, Input, Level, Machine, Millis, Output};
+use crate::{Attribute, Effect, Flow, Headers, Input, Level, Machine, Millis, Output, Page, Swapped};
+
+pub use shared::Shared;
 
 /// Filter state: what both filters of a request publish and read.
 pub type FilterState = BTreeMap<&'static str, Vec<u8>>;
@@ -57,6 +63,11 @@ struct World {
     reply: Option<LocalReply>,
     route_cleared: bool,
     log: Vec<(Level, String)>,
+    shared: Shared,
+    /// The page that was loaded last, and its version then.
+    loaded: Option<(Page, u64)>,
+    swapped: Option<Swapped>,
+    ended: bool,
 }
 
 #[derive(Default)]
@@ -80,6 +91,27 @@ impl<M: Machine> Host<M> {
     pub fn new(machine: M, state: FilterState) -> Self {
         let world = World { state, ..World::default() };
         Self { machine, now: Millis(1_700_000_000_000), attempt: 1, selected_provider: None, world }
+    }
+
+    /// The same host with that memory, in the place of one of its own that holds nothing.
+    #[must_use]
+    pub fn sharing(mut self, shared: &Shared) -> Self {
+        self.world.shared = shared.clone();
+        self
+    }
+
+    /// The stream is over, however it ended. A machine that does not await it is not told.
+    pub fn end(&mut self) {
+        assert!(!self.world.ended, "a stream ends once");
+        self.world.ended = true;
+        if self.machine.awaits_end() {
+            self.drive(Side::Response, Input::Ended);
+        }
+    }
+
+    /// What the streams of this filter share.
+    pub fn shared(&self) -> &Shared {
+        &self.world.shared
     }
 
     /// A whole request: headers, then the body in those chunks. Returns what went on.
@@ -241,17 +273,18 @@ impl<M: Machine> Host<M> {
 
     /// Runs the machine until it neither reads nor asks; whether the stream goes on.
     fn drive(&mut self, side: Side, input: Input<'_>) -> bool {
-        let mut flow = self.machine.handle(self.now, input, &mut self.world);
+        let mut flow = self.machine.handle(&self.now, input, &mut self.world);
         loop {
             flow = match flow {
                 Flow::Continue => return self.world.reply.is_none(),
                 Flow::Pause => return false,
                 Flow::Read { start, len } => {
+                    assert!(!self.world.ended, "a body was read after the end");
                     let held = self.world.side(side).held.clone();
                     assert!(start <= held.len(), "read past the end: {start} of {}", held.len());
                     let end = start.saturating_add(len).min(held.len());
                     let bytes = held.get(start..end).unwrap_or_default();
-                    self.machine.handle(self.now, Input::Bytes(bytes), &mut self.world)
+                    self.machine.handle(&self.now, Input::Bytes(bytes), &mut self.world)
                 }
                 Flow::Ask(attribute) => {
                     let value = match attribute {
@@ -259,7 +292,17 @@ impl<M: Machine> Host<M> {
                         Attribute::Attempt => Some(self.attempt.to_string().into_bytes()),
                         Attribute::SelectedProvider => self.selected_provider.clone().map(String::into_bytes),
                     };
-                    self.machine.handle(self.now, Input::Attribute(value.as_deref()), &mut self.world)
+                    self.machine.handle(&self.now, Input::Attribute(value.as_deref()), &mut self.world)
+                }
+                Flow::Load(page) => {
+                    let loaded = self.world.shared.load(page);
+                    self.world.loaded = loaded.as_ref().map(|(_, version)| (page, *version));
+                    let value = loaded.as_ref().map(|(value, _)| value.as_slice());
+                    self.machine.handle(&self.now, Input::Loaded(value), &mut self.world)
+                }
+                Flow::Swap => {
+                    let swapped = self.world.swapped.take().expect("a swap that was asked about was made");
+                    self.machine.handle(&self.now, Input::Swapped(swapped), &mut self.world)
                 }
             };
         }
@@ -312,6 +355,11 @@ impl Direction {
 
 impl Output for World {
     fn emit(&mut self, effect: Effect<'_>) {
+        let lasting = matches!(
+            effect,
+            Effect::Publish(..) | Effect::Count(..) | Effect::Record(..) | Effect::Swap(..) | Effect::Log(..)
+        );
+        assert!(lasting || !self.ended, "after the end nothing of a stream can be changed: {effect:?}");
         match effect {
             Effect::SetRequestHeader(name, value) => self.request.set(name, value),
             Effect::RemoveRequestHeader(name) => self.request.remove(name),
@@ -341,6 +389,13 @@ impl Output for World {
                 assert!(self.reply.is_none(), "two local replies");
                 let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
                 self.reply = Some(LocalReply { status, headers, body: body.to_vec() });
+            }
+            Effect::Count(counter, by) => self.shared.count(counter.number(), by),
+            Effect::Record(histogram, value) => self.shared.record(histogram.number(), value),
+            Effect::Swap(page, value) => {
+                let version = self.loaded.take().filter(|(loaded, _)| *loaded == page);
+                let (_, version) = version.expect("a page is swapped by who loaded it last");
+                self.swapped = Some(self.shared.swap(page, version, value));
             }
             Effect::Log(level, line) => self.log.push((level, line.to_owned())),
         }

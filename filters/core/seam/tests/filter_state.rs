@@ -10,10 +10,10 @@
     reason = "a test that meets what it does not expect has to fail"
 )]
 
-use llm_api::{ApiError, Dialect, ErrorKind};
+use llm_api::{ApiError, Dialect, ErrorKind, Usage};
 use proptest::option;
 use proptest::prelude::*;
-use seam::{ContextError, EarlierFailure, Headers, RequestContext, Target};
+use seam::{ContextError, EarlierFailure, Headers, RequestContext, Target, UsageReport};
 
 fn context() -> impl Strategy<Value = RequestContext> {
     let target = (".*", option::of(".*")).prop_map(|(provider, model)| Target { provider, model });
@@ -44,11 +44,22 @@ proptest! {
     #[test]
     fn headers_survive_whatever_bytes_they_hold(pairs in prop::collection::vec(("[a-z-]+", any::<Vec<u8>>()), 0..8)) {
         let headers: Headers = pairs.into_iter().collect();
-        prop_assert_eq!(Headers::decode(&headers.encode()), Ok(headers));
+        prop_assert_eq!(Headers::decode(&headers.encode(|_| true)), Ok(headers));
+    }
+
+    #[test]
+    fn a_usage_report_survives(t in any::<[u64; 6]>()) {
+        let report = UsageReport(Usage {
+            input: t[0], cache_read: t[1], cache_write_5m: t[2], cache_write_1h: t[3], output: t[4], reasoning: t[5],
+        });
+        let encoded = report.encode();
+        prop_assert_eq!(UsageReport::decode(&encoded), Ok(report));
+        prop_assert_eq!(UsageReport::decode(&[encoded.as_slice(), b"1:0"].concat()), Err(ContextError));
     }
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in any::<Vec<u8>>()) {
+        let _ = UsageReport::decode(&bytes);
         let _ = RequestContext::decode(&bytes);
         let _ = EarlierFailure::decode(&bytes);
         let _ = Headers::decode(&bytes);

@@ -10,6 +10,7 @@
 use std::ptr::null;
 
 use proxy_wasm::types::{BufferType, MapType};
+use seam::MetricKind;
 
 mod host {
     unsafe extern "C" {
@@ -66,6 +67,28 @@ mod host {
             argument_size: usize,
             data: *mut *mut u8,
             size: *mut usize,
+        ) -> u32;
+        pub(super) fn proxy_define_metric(
+            kind: u32,
+            name: *const u8,
+            name_size: usize,
+            number: *mut u32,
+        ) -> u32;
+        pub(super) fn proxy_increment_metric(number: u32, by: i64) -> u32;
+        pub(super) fn proxy_record_metric(number: u32, value: u64) -> u32;
+        pub(super) fn proxy_get_shared_data(
+            key: *const u8,
+            key_size: usize,
+            data: *mut *mut u8,
+            size: *mut usize,
+            version: *mut u32,
+        ) -> u32;
+        pub(super) fn proxy_set_shared_data(
+            key: *const u8,
+            key_size: usize,
+            value: *const u8,
+            value_size: usize,
+            version: u32,
         ) -> u32;
     }
 }
@@ -172,4 +195,56 @@ pub(crate) fn call(name: &str) -> Result<(), Refused> {
         host::proxy_call_foreign_function(name.as_ptr(), name.len(), null(), 0, data, size)
     })
     .map(|_| ())
+}
+
+/// Names a statistic; what Envoy calls it from then on, in this VM.
+pub(crate) fn define_metric(kind: MetricKind, name: &str) -> Result<u32, Refused> {
+    // `proxy_metric_type_t`
+    let kind = match kind {
+        MetricKind::Counter => 0,
+        MetricKind::Histogram => 2,
+    };
+    let mut number = 0;
+    // SAFETY: see `header_map` and `set_header_map`.
+    checked(unsafe { host::proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut number) })?;
+    Ok(number)
+}
+
+/// Adds to a counter; at least 1.
+pub(crate) fn increment_metric(number: u32, by: i64) -> Result<(), Refused> {
+    // SAFETY: no pointer is given.
+    checked(unsafe { host::proxy_increment_metric(number, by) })
+}
+
+/// Records a number in a histogram.
+pub(crate) fn record_metric(number: u32, value: u64) -> Result<(), Refused> {
+    // SAFETY: no pointer is given.
+    checked(unsafe { host::proxy_record_metric(number, value) })
+}
+
+/// The version of a value in shared memory: another one after each replacement, by whomever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Version(u32);
+
+impl Version {
+    /// Whatever version is there.
+    pub(crate) const ANY: Self = Self(0);
+}
+
+/// A value in the memory that all VMs of one `vm_id` share, and its version.
+pub(crate) fn shared_data(key: &str) -> Result<(Vec<u8>, Version), Refused> {
+    let mut version = 0;
+    // SAFETY: see `header_map` and `set_header_map`.
+    let value = taken(|data, size| unsafe {
+        host::proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut version)
+    })?;
+    Ok((value, Version(version)))
+}
+
+/// Replaces a value in shared memory, if it is still of that version. Where there is none, the host makes one whatever the version.
+pub(crate) fn set_shared_data(key: &str, value: &[u8], version: Version) -> Result<(), Refused> {
+    // SAFETY: see `set_header_map`.
+    checked(unsafe {
+        host::proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version.0)
+    })
 }

@@ -2,19 +2,26 @@
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType};
-use seam::{Effect, Headers, Level, Output};
+use seam::{Effect, Headers, Level, Output, Page, Swapped};
 
-use crate::abi::{self, Refused};
+use crate::abi::{self, Refused, Version};
 use crate::header_map;
+use crate::memory::Memory;
 
 /// Applies effects to the stream whose callback is running.
-pub(crate) struct Effects {
+pub(crate) struct Effects<'a> {
+    /// What the effects on statistics and shared pages go to.
+    pub(crate) memory: &'a Memory,
+    /// The page that was loaded last in this callback.
+    pub(crate) loaded: Option<(Page, Version)>,
+    /// What became of the last swap in this callback.
+    pub(crate) swapped: Option<Swapped>,
     /// How many bytes of each body a replacement takes the place of.
     pub(crate) request_size: usize,
     pub(crate) response_size: usize,
 }
 
-impl Output for Effects {
+impl Output for Effects<'_> {
     fn emit(&mut self, effect: Effect<'_>) {
         // A host that refuses an effect leaves the stream as it is; there is nobody to tell but its log.
         if let Err(Refused(status)) = self.apply(effect) {
@@ -24,8 +31,15 @@ impl Output for Effects {
     }
 }
 
-impl Effects {
-    fn apply(&self, effect: Effect<'_>) -> Result<(), Refused> {
+impl Effects<'_> {
+    /// Loads a page, which the next swap is about.
+    pub(crate) fn load(&mut self, page: Page) -> Option<Vec<u8>> {
+        let (value, version) = self.memory.load(page)?;
+        self.loaded = Some((page, version));
+        Some(value)
+    }
+
+    fn apply(&mut self, effect: Effect<'_>) -> Result<(), Refused> {
         use MapType::{HttpRequestHeaders, HttpRequestTrailers, HttpResponseHeaders, HttpResponseTrailers};
         match effect {
             Effect::SetRequestHeader(name, value) => abi::set_header(HttpRequestHeaders, name, value),
@@ -48,8 +62,15 @@ impl Effects {
             Effect::CutResponse => abi::respond(502, &header_map::serialise([].into_iter()), b""),
             Effect::Publish(key, value) => abi::set_property(key, value),
             Effect::Respond { status, headers, body } => {
-                let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+                let headers = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
                 abi::respond(status, &header_map::serialise(headers), body)
+            }
+            Effect::Count(counter, by) => self.memory.count(counter.number(), by),
+            Effect::Record(histogram, value) => self.memory.record(histogram.number(), value),
+            Effect::Swap(page, value) => {
+                let version = self.loaded.take().filter(|(loaded, _)| *loaded == page);
+                self.swapped = version.map(|(_, version)| self.memory.swap(page, value, version));
+                Ok(())
             }
             Effect::Log(level, line) => {
                 // The SDK takes every status of this one that Envoy gives.
@@ -61,8 +82,7 @@ impl Effects {
 }
 
 fn replace(map: MapType, headers: &Headers) -> Result<(), Refused> {
-    let pairs: Vec<(&str, &[u8])> = headers.iter().collect();
-    abi::set_header_map(map, &header_map::serialise(pairs.into_iter()))
+    abi::set_header_map(map, &header_map::serialise(headers.raw()))
 }
 
 const fn log_level(level: Level) -> LogLevel {

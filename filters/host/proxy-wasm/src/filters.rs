@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use config::{GatewayConfig, ProviderConfig};
-use gateway::Gateway;
+use gateway::{Gateway, Routes};
 use provider::{ProviderAttempt, Upstreams};
-use seam::Machine;
+use seam::{Catalogue, Machine};
 
 /// A filter: configured once, then one machine a stream.
 pub trait Filter: Sized + 'static {
@@ -18,6 +18,11 @@ pub trait Filter: Sized + 'static {
     /// A machine for one stream; the seed is another one each time.
     fn machine(&self, seed: u64) -> Self::Machine;
 
+    /// The statistics and shared pages that its machines speak of.
+    fn catalogue(&self) -> Catalogue {
+        Catalogue::default()
+    }
+
     /// The attribute behind [`seam::Attribute::SelectedProvider`].
     fn selecting_attribute(&self) -> Option<&[String]> {
         None
@@ -26,7 +31,7 @@ pub trait Filter: Sized + 'static {
 
 /// ai-gateway.
 #[derive(Clone, Debug)]
-pub struct GatewayFilter(Rc<GatewayConfig>);
+pub struct GatewayFilter(Rc<Routes>);
 
 /// ai-provider.
 #[derive(Clone, Debug)]
@@ -37,7 +42,11 @@ impl Filter for GatewayFilter {
 
     fn configure(json: &[u8]) -> Result<Self, String> {
         let config = GatewayConfig::parse(json).map_err(|problems| problems.to_string())?;
-        Ok(Self(Rc::new(config)))
+        Ok(Self(Rc::new(Routes::new(config))))
+    }
+
+    fn catalogue(&self) -> Catalogue {
+        self.0.catalogue().clone()
     }
 
     fn machine(&self, _seed: u64) -> Gateway {

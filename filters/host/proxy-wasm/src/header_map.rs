@@ -18,7 +18,7 @@ pub(crate) fn read(map: MapType) -> Headers {
 }
 
 /// The form in which the host takes a map.
-pub(crate) fn serialise<'a>(pairs: impl Iterator<Item = (&'a str, &'a [u8])> + Clone) -> Vec<u8> {
+pub(crate) fn serialise<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) -> Vec<u8> {
     let sizes = pairs.clone().map(|(name, value)| name.len().saturating_add(value.len()).saturating_add(10));
     let mut out = Vec::with_capacity(sizes.fold(NUMBER, usize::saturating_add));
     let number = |out: &mut Vec<u8>, n: usize| {
@@ -30,7 +30,7 @@ pub(crate) fn serialise<'a>(pairs: impl Iterator<Item = (&'a str, &'a [u8])> + C
         number(&mut out, value.len());
     }
     for (name, value) in pairs {
-        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(name);
         out.push(0);
         out.extend_from_slice(value);
         out.push(0);

@@ -9,6 +9,7 @@ mod abi;
 mod effects;
 mod filters;
 mod header_map;
+mod memory;
 mod root;
 mod seed;
 mod stream;

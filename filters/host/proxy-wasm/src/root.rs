@@ -7,6 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, LogLevel};
 
 use crate::filters::Filter;
+use crate::memory::Memory;
 use crate::seed::Seeds;
 use crate::stream::Stream;
 
@@ -27,12 +28,18 @@ pub fn start<F: Filter>() {
             __wasm_call_ctors();
         }
     }
-    proxy_wasm::set_root_context(|_| Box::new(Root::<F> { filter: None, seeds: Seeds::default() }));
+    proxy_wasm::set_root_context(|_| Box::new(Root::<F> { configured: None, seeds: Seeds::default() }));
 }
 
 struct Root<F> {
-    filter: Option<Rc<F>>,
+    configured: Option<Rc<Configured<F>>>,
     seeds: Seeds,
+}
+
+/// A filter whose configuration was accepted, and what it keeps beyond its streams.
+pub(crate) struct Configured<F> {
+    pub(crate) filter: F,
+    pub(crate) memory: Memory,
 }
 
 impl<F: Filter> Context for Root<F> {}
@@ -42,7 +49,8 @@ impl<F: Filter> RootContext for Root<F> {
         let json = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten();
         match F::configure(&json.unwrap_or_default()) {
             Ok(filter) => {
-                self.filter = Some(Rc::new(filter));
+                let memory = Memory::new(filter.catalogue());
+                self.configured = Some(Rc::new(Configured { filter, memory }));
                 true
             }
             Err(problems) => {
@@ -53,9 +61,9 @@ impl<F: Filter> RootContext for Root<F> {
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
-        let filter = Rc::clone(self.filter.as_ref()?);
-        let machine = filter.machine(self.seeds.seed(context_id));
-        Some(Box::new(Stream::new(filter, machine)))
+        let configured = Rc::clone(self.configured.as_ref()?);
+        let machine = configured.filter.machine(self.seeds.seed(context_id));
+        Some(Box::new(Stream::new(configured, machine)))
     }
 
     fn get_type(&self) -> Option<ContextType> {

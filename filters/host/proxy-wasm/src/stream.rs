@@ -1,21 +1,23 @@
 //! One stream: the host's callbacks in, the machine's effects and answers out.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::UNIX_EPOCH;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
-use seam::{Attribute, Flow, Input, Machine, Millis};
+use seam::{Attribute, Clock, Flow, Input, Machine, Millis, Swapped};
 
 use crate::abi;
 use crate::effects::Effects;
 use crate::filters::Filter;
 use crate::header_map;
+use crate::root::Configured;
 
 /// A machine and what the host told of its stream.
 pub(crate) struct Stream<F: Filter> {
-    filter: Rc<F>,
+    configured: Rc<Configured<F>>,
     machine: F::Machine,
     /// How many bytes of the request's and of the response's body are readable: in a body's callback what it named, after it what is held.
     request_size: usize,
@@ -23,26 +25,40 @@ pub(crate) struct Stream<F: Filter> {
 }
 
 impl<F: Filter> Stream<F> {
-    pub(crate) const fn new(filter: Rc<F>, machine: F::Machine) -> Self {
-        Self { filter, machine, request_size: 0, response_size: 0 }
+    pub(crate) const fn new(configured: Rc<Configured<F>>, machine: F::Machine) -> Self {
+        Self { configured, machine, request_size: 0, response_size: 0 }
     }
 
     /// Runs the machine until it neither reads nor asks.
     fn drive(&mut self, buffer: BufferType, input: Input<'_>) -> Action {
-        let mut effects = Effects { request_size: self.request_size, response_size: self.response_size };
-        let now = now();
-        let mut flow = self.machine.handle(now, input, &mut effects);
+        let mut effects = Effects {
+            memory: &self.configured.memory,
+            loaded: None,
+            swapped: None,
+            request_size: self.request_size,
+            response_size: self.response_size,
+        };
+        let clock = HostClock::default();
+        let mut flow = self.machine.handle(&clock, input, &mut effects);
         loop {
             flow = match flow {
                 Flow::Continue => return Action::Continue,
                 Flow::Pause => return Action::Pause,
                 Flow::Read { start, len } => {
                     let bytes = abi::body(buffer, start, len).unwrap_or_default();
-                    self.machine.handle(now, Input::Bytes(&bytes), &mut effects)
+                    self.machine.handle(&clock, Input::Bytes(&bytes), &mut effects)
                 }
                 Flow::Ask(attribute) => {
                     let value = self.attribute(attribute);
-                    self.machine.handle(now, Input::Attribute(value.as_deref()), &mut effects)
+                    self.machine.handle(&clock, Input::Attribute(value.as_deref()), &mut effects)
+                }
+                Flow::Load(page) => {
+                    let value = effects.load(page);
+                    self.machine.handle(&clock, Input::Loaded(value.as_deref()), &mut effects)
+                }
+                Flow::Swap => {
+                    let swapped = effects.swapped.take().unwrap_or(Swapped::Refused);
+                    self.machine.handle(&clock, Input::Swapped(swapped), &mut effects)
                 }
             };
         }
@@ -57,7 +73,9 @@ impl<F: Filter> Stream<F> {
                     abi::property("upstream\0request_attempt_count").ok()?.try_into().ok()?;
                 Some(u64::from_le_bytes(number).to_string().into_bytes())
             }
-            Attribute::SelectedProvider => abi::property(&self.filter.selecting_attribute()?.join("\0")).ok(),
+            Attribute::SelectedProvider => {
+                abi::property(&self.configured.filter.selecting_attribute()?.join("\0")).ok()
+            }
         }
     }
 }
@@ -105,6 +123,13 @@ impl<F: Filter> HttpContext for Stream<F> {
         let held = self.response_size;
         self.drive(BufferType::HttpResponseBody, Input::ResponseTrailers { held })
     }
+
+    // Envoy calls this downstream of its router only, whatever became of the stream, and before its access loggers.
+    fn on_log(&mut self) {
+        if self.machine.awaits_end() {
+            self.drive(BufferType::HttpResponseBody, Input::Ended);
+        }
+    }
 }
 
 /// How much of a body the host still holds after that callback.
@@ -112,7 +137,15 @@ fn held(action: Action, size: usize) -> usize {
     if action == Action::Pause { size } else { 0 }
 }
 
-fn now() -> Millis {
-    let since_epoch = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
-    Millis(since_epoch.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)))
+/// The host's clock, read at most once in a callback.
+#[derive(Default)]
+struct HostClock(OnceCell<Millis>);
+
+impl Clock for HostClock {
+    fn now(&self) -> Millis {
+        *self.0.get_or_init(|| {
+            let now = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
+            Millis(now.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)))
+        })
+    }
 }

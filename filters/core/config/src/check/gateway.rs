@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use llm_api::Dialect;
 
 use crate::check::provider::only_for_anthropic;
-use crate::check::{header, max_body_bytes, text};
+use crate::check::{counting, header, max_body_bytes, text};
 use crate::models::Astray;
 use crate::place::{At, Field, Place};
 use crate::problem::{Fault, Findings, quoted, quoted_list};
@@ -13,17 +13,19 @@ use crate::raw::gateway::{RawAlias, RawGateway, RawModel, RawOtherPaths, RawTarg
 use crate::raw::provider::RawAnthropicVersion;
 use crate::read::List;
 use crate::suggest::did_you_mean;
-use crate::{GatewayConfig, HeadersHeld, ModelRoute, Models, OtherPaths, PlannedTarget};
+use crate::{CountingMode, GatewayConfig, HeadersHeld, ModelRoute, Models, OtherPaths, PlannedTarget};
 
 /// The configuration, where nothing is wrong; what is, is noted.
 pub(crate) fn config(raw: &RawGateway, findings: &mut Findings) -> Option<GatewayConfig> {
-    let routes = raw.models.given().map(|models| routes(models, findings));
+    let mode = counting::default_mode(&raw.counting);
+    let routes = raw.models.given().map(|models| routes(models, mode, findings));
     let aliases = aliases(&raw.aliases, findings);
     names_are_unique(raw, findings);
 
     let max_body_bytes = max_body_bytes(&raw.max_body_bytes, findings);
     let headers_held = raw.headers_held.copied_or(true);
     let other_paths = raw.other_paths.copied_or(RawOtherPaths::Refuse);
+    let counting = counting::counting(raw, findings);
     if let (Some(routes), Field::Given(At { place, value: false })) = (&routes, &raw.headers_held) {
         one_route(&routes.known, place, findings);
     }
@@ -37,6 +39,7 @@ pub(crate) fn config(raw: &RawGateway, findings: &mut Findings) -> Option<Gatewa
             RawOtherPaths::Refuse => OtherPaths::Refuse,
             RawOtherPaths::Pass => OtherPaths::Pass,
         },
+        counting: counting?,
     })
 }
 
@@ -46,7 +49,7 @@ struct Routes {
     complete: bool,
 }
 
-fn routes(models: &At<List<RawModel>>, findings: &mut Findings) -> Routes {
+fn routes(models: &At<List<RawModel>>, mode: Option<CountingMode>, findings: &mut Findings) -> Routes {
     if models.value.items.is_empty() && models.value.complete {
         findings.report(
             &models.place,
@@ -57,8 +60,12 @@ fn routes(models: &At<List<RawModel>>, findings: &mut Findings) -> Routes {
         );
     }
     let mut apis = BTreeMap::new();
-    let known: Vec<_> =
-        models.value.items.iter().filter_map(|model| route(&model.value, &mut apis, findings)).collect();
+    let known: Vec<_> = models
+        .value
+        .items
+        .iter()
+        .filter_map(|model| route(&model.value, mode, &mut apis, findings))
+        .collect();
     let complete = models.value.complete && known.len() == models.value.items.len();
     Routes { known, complete }
 }
@@ -66,7 +73,12 @@ fn routes(models: &At<List<RawModel>>, findings: &mut Findings) -> Routes {
 /// The API of each provider and the place that said so first.
 type Apis<'a> = BTreeMap<&'a str, (Dialect, &'a Place)>;
 
-fn route<'a>(model: &'a RawModel, apis: &mut Apis<'a>, findings: &mut Findings) -> Option<ModelRoute> {
+fn route<'a>(
+    model: &'a RawModel,
+    mode: Option<CountingMode>,
+    apis: &mut Apis<'a>,
+    findings: &mut Findings,
+) -> Option<ModelRoute> {
     let name = model.name.check(findings, |name| text::pattern(name));
     let route = match &model.route {
         Field::Missing => name.clone().and_then(|name| default_route(name, &model.name, findings)),
@@ -78,7 +90,15 @@ fn route<'a>(model: &'a RawModel, apis: &mut Apis<'a>, findings: &mut Findings) 
         Field::Wrong => None,
         Field::Given(targets) => self::targets(&targets.value, apis, findings),
     };
-    Some(ModelRoute { name: name?, route: route?, owned_by: owned_by?, targets: targets? })
+    let (counting, max_input_tokens) = counting::of_model(model, mode, findings);
+    Some(ModelRoute {
+        name: name?,
+        route: route?,
+        owned_by: owned_by?,
+        targets: targets?,
+        counting: counting?,
+        max_input_tokens: max_input_tokens?,
+    })
 }
 
 fn default_route(name: String, field: &Field<String>, findings: &mut Findings) -> Option<String> {

@@ -1,6 +1,7 @@
 //! What ai-gateway's file may say.
 
 use crate::raw::Api;
+use crate::raw::counting::{RawCounting, RawMode};
 use crate::raw::provider::RawAnthropicVersion;
 use crate::read::List;
 
@@ -27,6 +28,8 @@ section! {
         /// What becomes of requests to paths that are no LLM endpoint.
         #[schema(extend("default" = "refuse"))]
         other_paths: RawOtherPaths,
+        /// How tokens are counted.
+        counting: RawCounting,
     }
 }
 
@@ -49,6 +52,11 @@ section! {
         /// Where the model is served, in the order of the attempts; none where Envoy's routes alone decide.
         #[schema(extend("default" = []))]
         targets: List<RawTarget>,
+        /// How tokens of this model are counted; as `counting.mode` says where it is absent.
+        counting: RawMode,
+        /// The most tokens that a prompt may have. A request with more is refused with 400, `context_length_exceeded`.
+        #[schema(extend("minimum" = 1, "maximum" = crate::raw::counting::MOST_TOKENS))]
+        max_input_tokens: u64,
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) const GATEWAY: &[Broken] = &[
     Broken {
         name: "several at once in the order of the document",
         json: r#"{"modles": 1, "max_body_bytes": "8 MiB", "other_paths": "allow", "models": [{"name": "gpt-4", "targets": [{"provider": "openai", "api": "opanei"}, {"api": "anthropic", "modle": 3}]}, {"route": 7}, 5, null], "aliases": {"match": "a", "model": "gpt-4"}, "headers_held": "yes"}"#,
-        problems: r#"modles: unknown field (known: `models`, `aliases`, `max_body_bytes`, `headers_held`, `other_paths`)
+        problems: r#"modles: unknown field (known: `models`, `aliases`, `max_body_bytes`, `headers_held`, `other_paths`, `counting`)
   hint: did you mean `models`?
 max_body_bytes: expected a whole number, got a string
   hint: write it without quotes
@@ -242,6 +242,66 @@ aliases[3].model: `d-1` matches the alias `d-*`, and an alias is followed once
         json: r#"{"models": [{"name": "a"}, {"name": "b", "route": "a"}, {"name": "c"}], "headers_held": false}"#,
         problems: r#"headers_held: routing on the model needs held headers, and the models have 2 routes: `a`, `c`
   hint: set `allow_on_headers_stop_iteration: true` in Envoy's PluginConfig, or give all models the same `route`"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "counting",
+        json: r#"{"models": [
+            {"name": "a", "counting": "exactly", "max_input_tokens": 0},
+            {"name": "b", "counting": "off", "max_input_tokens": 100}],
+            "counting": {"mode": "of", "extrapolate_above_bytes": 100, "header": true, "families": [
+                {"match": "x*y", "permille": {"latin": 50, "code": 1000, "cjk": 1000, "other": 4294967297}},
+                {"match": "z", "exact": true, "permille": {"latin": 1000, "code": 1000, "cjk": 1000, "other": 1000}},
+                {"encoding": "p50k", "charges": {"file": 9999999999}}]}}"#,
+        problems: r#"models[0].counting: unknown mode `exactly` (known: `exact`, `auto`, `estimate`, `off`)
+  hint: did you mean `exact`?
+models[0].max_input_tokens: 0 is not from 1 to 1000000000
+  hint: write the model's context length, or less; leave it out for no limit
+models[1].max_input_tokens: a limit needs counting, which is `off` for this model
+  hint: leave it out, or give this model `counting` other than `off`; `auto` counts only near the limit
+counting.mode: unknown mode `of` (known: `exact`, `auto`, `estimate`, `off`)
+  hint: did you mean `off`?
+counting.extrapolate_above_bytes: 100 is not from 1024 to 536870912
+  hint: leave it out for 1048576 (1 MiB)
+counting.header: unknown field (known: `mode`, `extrapolate_above_bytes`, `families`, `input_tokens_header`, `local_endpoints`)
+  hint: remove it, or look up what it is called
+counting.families[0].match: `x*y` has a `*` that is not at its end
+  hint: only prefixes are matched, for example `gpt-4o*`
+counting.families[0].permille.latin: 50 is not from 100 to 10000
+  hint: write tokens for each thousand of the vocabulary: 1000 for as many, 1250 for a quarter more
+counting.families[0].permille.other: 4294967297 is not from 100 to 10000
+  hint: write tokens for each thousand of the vocabulary: 1000 for as many, 1250 for a quarter more
+counting.families[1].permille: counts that are multiplied are not exact
+  hint: keep `exact` or `permille`, whichever is meant
+counting.families[2].match: missing field
+  hint: add `match`: The model's name at its provider, or a prefix followed by `*`.
+counting.families[2].encoding: unknown vocabulary `p50k` (known: `o200k_base`, `cl100k_base`)
+  hint: use one of the known ones
+counting.families[2].charges.file: 9999999999 is more than 1000000000
+  hint: write tokens for one such part, for example 1000"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "families against each other",
+        json: r#"{"models": [{"name": "a"}], "counting": {"families": [{"match": "m*"}, {"match": "n", "like": "nobody-knows"}, {"match": "m*", "like": "gpt-4o"}]}}"#,
+        problems: r#"counting.families[1].like: no family is known for `nobody-knows`
+  hint: name a model that is known, such as `gpt-4o` or `claude-3-opus`
+counting.families[2].match: `m*` has an entry at `counting.families[0].match` already
+  hint: keep one of the two"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "a limit where nothing is counted",
+        json: r#"{"models": [{"name": "a", "max_input_tokens": 100}], "counting": {"mode": "off"}}"#,
+        problems: r#"models[0].max_input_tokens: a limit needs counting, which is `off` for this model
+  hint: leave it out, or give this model `counting` other than `off`; `auto` counts only near the limit"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "endpoints without held headers",
+        json: r#"{"models": [{"name": "a"}], "headers_held": false, "counting": {"local_endpoints": true}}"#,
+        problems: r#"counting.local_endpoints: a question that is answered here must not go on to a provider, and headers that are not held have gone
+  hint: leave it out, or set `allow_on_headers_stop_iteration: true` in Envoy's PluginConfig"#,
         schema_tells: Some(false),
     },
 ];

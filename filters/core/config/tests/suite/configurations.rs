@@ -16,9 +16,30 @@ pub(crate) const GATEWAY: &str = r#"{
   "other_paths": "pass"
 }"#;
 
+/// ai-gateway with everything said about counting.
+pub(crate) const COUNTING: &str = r#"{
+  "models": [
+    {"name": "a", "counting": "exact", "max_input_tokens": 128000},
+    {"name": "b", "counting": "off"},
+    {"name": "c"}
+  ],
+  "counting": {
+    "mode": "estimate",
+    "extrapolate_above_bytes": 65536,
+    "input_tokens_header": true,
+    "local_endpoints": true,
+    "families": [
+      {"match": "my-gpt", "like": "gpt-4o", "charges": {"file": 5000, "audio": 0}},
+      {"match": "house-*", "encoding": "cl100k_base", "exact": true},
+      {"match": "llama-*", "encoding": "o200k_base", "permille": {"latin": 1030, "code": 1000, "cjk": 1100, "other": 1250}}
+    ]
+  }
+}"#;
+
 /// Further configurations of ai-gateway.
 pub(crate) const GATEWAYS: &[&str] = &[
     GATEWAY,
+    COUNTING,
     r#"{"models": [{"name": "*"}]}"#,
     r#"{"models": [{"name": "a"}, {"name": "b", "route": "a"}], "headers_held": false, "aliases": [], "max_body_bytes": 536870912}"#,
 ];

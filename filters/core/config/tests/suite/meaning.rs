@@ -1,8 +1,9 @@
 //! What accepted configurations mean: values, defaults, and which model a name stands for.
 
-use crate::configurations::{GATEWAY, GATEWAYS, PROVIDER, PROVIDERS};
+use crate::configurations::{COUNTING, GATEWAY, GATEWAYS, PROVIDER, PROVIDERS};
 use config::{
-    Auth, GatewayConfig, HeadersHeld, OtherPaths, Provider, ProviderConfig, RetryStatuses, Selection,
+    Auth, CountingMode, GatewayConfig, HeadersHeld, InputTokensHeader, LocalEndpoints, OtherPaths, Provider,
+    ProviderConfig, RetryStatuses, Selection,
 };
 use llm_api::Dialect;
 
@@ -175,5 +176,38 @@ fn every_dialect_can_be_configured() {
             r#"{{"models": [{{"name": "a", "targets": [{{"provider": "p", "api": "{dialect}"}}]}}]}}"#
         ));
         assert_eq!(config.models.routes()[0].targets[0].api, dialect);
+    }
+}
+
+#[test]
+fn counting_means_what_it_says() {
+    let config = gateway(COUNTING);
+    let routes: Vec<_> =
+        config.models.routes().iter().map(|model| (model.counting, model.max_input_tokens)).collect();
+    assert_eq!(
+        routes,
+        [(CountingMode::Exact, Some(128_000)), (CountingMode::Off, None), (CountingMode::Estimate, None)]
+    );
+    let counting = &config.counting;
+    assert_eq!(counting.extrapolate_above, 65_536);
+    assert_eq!((counting.header, counting.endpoints), (InputTokensHeader::Shown, LocalEndpoints::Served));
+    let mine = counting.families.of("my-gpt");
+    assert_eq!((mine.is_exact(), mine.charges().file, mine.charges().audio), (true, Some(5000), Some(0)));
+    assert!(counting.families.of("house-1").is_exact());
+    assert!(!counting.families.of("llama-9").is_exact());
+}
+
+#[test]
+fn what_is_not_said_of_counting_is_auto() {
+    for json in [r#"{"models": [{"name": "a"}]}"#, r#"{"models": [{"name": "a"}], "counting": {}}"#] {
+        let config = gateway(json);
+        let model = &config.models.routes()[0];
+        assert_eq!((model.counting, model.max_input_tokens), (CountingMode::Auto, None));
+        let counting = &config.counting;
+        assert_eq!(counting.extrapolate_above, 1 << 20);
+        assert_eq!(
+            (counting.header, counting.endpoints),
+            (InputTokensHeader::Absent, LocalEndpoints::Absent)
+        );
     }
 }

@@ -5,14 +5,19 @@
 use std::rc::Rc;
 
 use config::GatewayConfig;
-use gateway::Gateway;
-use seam::testing::{FilterState, Host, Message};
+use gateway::{Gateway, Routes};
+use seam::testing::{FilterState, Host, Message, Shared};
 use serde_json::{Value, json as object};
 
 pub const CHAT: &str = "/v1/chat/completions";
 
 /// A gateway with the example's models, and with those fields over them.
 pub fn gateway(fields: &str) -> Host<Gateway> {
+    worker(config(fields)).stream()
+}
+
+/// The example's configuration, with those fields over it.
+pub fn config(fields: &str) -> GatewayConfig {
     let fields: Value = serde_json::from_str(fields).unwrap();
     let held = fields.get("headers_held") != Some(&Value::Bool(false));
     let openai = object!({"provider": "openai", "api": "openai", "model": "gpt-4"});
@@ -24,9 +29,36 @@ pub fn gateway(fields: &str) -> Host<Gateway> {
     }
     let mut config = object!({"models": models, "aliases": [{"match": "fast", "model": "gpt-4"}]});
     config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    let config =
-        GatewayConfig::parse(config.to_string().as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
-    Host::new(Gateway::new(Rc::new(config)), FilterState::new())
+    GatewayConfig::parse(config.to_string().as_bytes()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// A worker with that configuration and memory of its own.
+pub fn worker(config: GatewayConfig) -> Worker {
+    let routes = Rc::new(Routes::new(config));
+    Worker { shared: Shared::new(routes.catalogue()), routes }
+}
+
+/// One worker: what its streams have in common.
+pub struct Worker {
+    routes: Rc<Routes>,
+    pub shared: Shared,
+}
+
+impl Worker {
+    /// Another worker of the same Envoy.
+    pub fn another(&self, config: GatewayConfig) -> Self {
+        Self { routes: Rc::new(Routes::new(config)), shared: self.shared.clone() }
+    }
+
+    /// The same worker on a host without shared memory.
+    pub fn without_pages(self) -> Self {
+        Self { shared: Shared::without_pages(self.routes.catalogue()), ..self }
+    }
+
+    /// A stream of this worker's.
+    pub fn stream(&self) -> Host<Gateway> {
+        Host::new(Gateway::new(Rc::clone(&self.routes)), FilterState::new()).sharing(&self.shared)
+    }
 }
 
 pub fn post(path: &str) -> Vec<(&str, &str)> {

@@ -1,0 +1,33 @@
+//! Statistics: which parts of the filters' names are labels, and in which steps numbers are counted.
+
+use seam::names::{labels, metrics};
+
+use crate::yaml::{List, Map};
+
+/// The steps of a histogram of tokens: OpenTelemetry's for `gen_ai.client.token.usage`.
+const TOKENS: [u64; 14] =
+    [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864];
+/// The steps of a histogram of errors, per mille.
+const PERMILLE: [u64; 10] = [1, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
+
+/// `stats_config`
+pub(super) fn config() -> Map {
+    let steps = List::new()
+        .item(buckets(metrics::TOKEN_USAGE, &TOKENS))
+        .item(buckets(metrics::ESTIMATE_ERROR, &PERMILLE));
+    Map::new()
+        .why("A Wasm filter's statistics have no labels, so their names carry them: `name;label=value`. Here they become labels again.")
+        .with("stats_tags", labels::ALL.into_iter().map(tag).collect::<List>())
+        .with("histogram_bucket_settings", steps)
+}
+
+/// A label: the first group is taken out of the name, the second is the value.
+fn tag(label: &str) -> Map {
+    let regex = format!("(;{}=([^;]*))", label.replace('.', "\\."));
+    Map::new().with("tag_name", label).with("regex", regex).inline()
+}
+
+fn buckets(metric: &str, steps: &[u64]) -> Map {
+    let prefix = Map::new().with("prefix", format!("wasmcustom.{metric}")).inline();
+    Map::new().with("match", prefix).with("buckets", steps.iter().copied().collect::<List>().inline())
+}

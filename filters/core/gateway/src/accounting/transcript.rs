@@ -1,0 +1,329 @@
+//! What a stream said, for its account: the usage in it, or else the text, of which nothing is looked at before it must be.
+//!
+//! Almost every stream ends with usage, or is one whose usage ai-provider publishes. So its bytes are only collected; at the end its last
+//! event that reports is looked for from behind, and if there is one, nothing else was ever read. Events are read one by one, and their text
+//! is collected, where there is none, and where a stream outgrows what is held of it.
+
+use llm_api::{Dialect, Text, Usage, anthropic, openai};
+use metering::{Completion, Family, Generated, Said};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use sse::Decoder;
+
+/// Bytes that are held unread. A few hundred events: more than most answers, and little enough for thousands of streams at a time.
+const HELD_BYTES: usize = 64 << 10;
+
+/// How far from the end the last report is looked for, in bytes: several times the last events of any stream.
+const TAIL_BYTES: usize = 4 << 10;
+
+/// The bytes that one event may occupy, as in every other reader of streams here.
+const MAX_EVENT_BYTES: usize = 1 << 20;
+
+/// Listens to one stream in a client's dialect.
+#[derive(Debug)]
+pub(crate) struct Transcript {
+    dialect: Dialect,
+    held: Vec<u8>,
+    events: Decoder,
+    notes: Notes,
+}
+
+/// What was heard of a stream.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// What its provider reported, in it or elsewhere; where it broke, until then.
+    pub(crate) reported: Option<Usage>,
+    /// What was counted, where that report is not the last word.
+    pub(crate) generated: Option<Generated>,
+}
+
+/// What the events that were read said.
+#[derive(Debug)]
+struct Notes {
+    dialect: Dialect,
+    openai: Option<openai::Usage>,
+    anthropic: Option<anthropic::Usage>,
+    /// Whether the terminal event was among them.
+    over: bool,
+    /// Made with the first text.
+    completion: Option<Completion>,
+}
+
+impl Transcript {
+    pub(crate) const fn new(dialect: Dialect) -> Self {
+        let notes = Notes { dialect, openai: None, anthropic: None, over: false, completion: None };
+        Self { dialect, held: Vec::new(), events: Decoder::new(MAX_EVENT_BYTES), notes }
+    }
+
+    /// Takes the next bytes. The family is only asked for where text is collected.
+    pub(crate) fn push(&mut self, chunk: &[u8], family: &dyn Fn() -> Option<Family>) {
+        if self.held.len().saturating_add(chunk.len()) > HELD_BYTES {
+            self.read_held(family);
+        }
+        if chunk.len() > HELD_BYTES {
+            self.read(chunk, family);
+        } else {
+            self.held.extend_from_slice(chunk);
+        }
+    }
+
+    /// The stream is over, well or badly. `elsewhere` is what its provider reported beside it.
+    pub(crate) fn finish(&mut self, elsewhere: Option<Usage>, family: &dyn Fn() -> Option<Family>) -> Heard {
+        let last_word = match elsewhere {
+            Some(usage) => Some(usage).filter(|_| self.notes.over || self.is_over()),
+            None => self.last_report(),
+        };
+        if let Some(usage) = last_word.filter(|usage| usage.completion() > 0) {
+            return Heard { reported: Some(usage), generated: None };
+        }
+        self.read_held(family);
+        let Self { events, notes, .. } = self;
+        events.finish(&mut |event| notes.take(&event, family));
+        let reported = elsewhere.or_else(|| notes.usage());
+        if notes.over && reported.is_some_and(|usage| usage.completion() > 0) {
+            return Heard { reported, generated: None };
+        }
+        // A stream without a word was heard, too: it is no tokens.
+        let mut completion =
+            notes.completion.take().or_else(|| family().map(|family| Completion::new(&family)));
+        Heard { reported, generated: completion.as_mut().map(Completion::generated) }
+    }
+
+    fn read_held(&mut self, family: &dyn Fn() -> Option<Family>) {
+        let held = std::mem::take(&mut self.held);
+        self.read(&held, family);
+    }
+
+    fn read(&mut self, bytes: &[u8], family: &dyn Fn() -> Option<Family>) {
+        let Self { events, notes, .. } = self;
+        // An event that is too large ends the reading: what was heard until then is what there is, and the client got no more of it either.
+        let _ = events.push(bytes, &mut |event| notes.take(&event, family));
+    }
+
+    /// Whether the bytes that are held end with the terminal event.
+    fn is_over(&self) -> bool {
+        let last = lines_from_end(tail(&self.held)).find_map(data);
+        last.is_some_and(|data| match self.dialect {
+            Dialect::OpenAi => data.starts_with(DONE),
+            Dialect::Anthropic => serde_json::from_slice::<anthropic::StreamEvent<'_>>(data)
+                .is_ok_and(|event| event.kind == anthropic::EventKind::MessageStop),
+        })
+    }
+
+    /// The report that is the last word of a stream, where it is among the last bytes. Each dialect has one event for it, with the terminal
+    /// event right behind; reports of other events are beginnings.
+    fn last_report(&self) -> Option<Usage> {
+        let mut found = lines_from_end(tail(&self.held)).filter_map(data).take(4);
+        match self.dialect {
+            Dialect::OpenAi => found.find_map(openai_report).map(Usage::from),
+            Dialect::Anthropic => {
+                let last = found.find_map(message_delta_report)?;
+                let first = match self.notes.anthropic {
+                    Some(noted) => noted,
+                    None => message_start_report(&self.held)?,
+                };
+                Some(first.updated_by(last).into())
+            }
+        }
+    }
+}
+
+/// How the data of OpenAI's terminal event begins.
+const DONE: &[u8] = b"[DONE]";
+
+/// The last bytes, from the beginning of a line on.
+fn tail(held: &[u8]) -> &[u8] {
+    let from = held.len().saturating_sub(TAIL_BYTES);
+    let tail = held.get(from..).unwrap_or_default();
+    match memchr::memchr(b'\n', tail) {
+        Some(at) if from > 0 => tail.get(at..).unwrap_or_default(),
+        _ => tail,
+    }
+}
+
+/// The lines, last first. A server that ends lines with a carriage return alone has one line for all; nothing is found in it, and every
+/// event is read instead.
+fn lines_from_end(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.rsplit(|byte| *byte == b'\n')
+}
+
+/// The data of a line that has some.
+fn data(line: &[u8]) -> Option<&[u8]> {
+    sse::field_value(line.trim_ascii_end(), b"data")
+}
+
+fn openai_report(data: &[u8]) -> Option<openai::Usage> {
+    memchr::memmem::find(data, b"\"usage\"")?;
+    serde_json::from_slice::<openai::Chunk<'_>>(data).ok()?.usage
+}
+
+fn message_delta_report(data: &[u8]) -> Option<anthropic::Usage> {
+    let event = serde_json::from_slice::<anthropic::StreamEvent<'_>>(data).ok()?;
+    event
+        .usage
+        .filter(|usage| event.kind == anthropic::EventKind::MessageDelta && usage.output_tokens.is_some())
+}
+
+/// What the first event of a message reports, which is the prompt.
+fn message_start_report(held: &[u8]) -> Option<anthropic::Usage> {
+    let first = held.split(|byte| *byte == b'\n').find_map(data)?;
+    let event = serde_json::from_slice::<anthropic::StreamEvent<'_>>(first).ok()?;
+    event.message.and_then(|message| message.usage)
+}
+
+/// What an answer that is no stream reports; what cannot be read is no report.
+pub(crate) fn reported_in(dialect: Dialect, body: &[u8]) -> Option<Usage> {
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        usage: Option<&'a RawValue>,
+    }
+    let usage = match last_usage(body) {
+        Some(usage) => usage,
+        None => serde_json::from_slice::<Answer<'_>>(body).ok()?.usage?.get().as_bytes(),
+    };
+    match dialect {
+        Dialect::OpenAi => serde_json::from_slice::<openai::Usage>(usage).ok().map(Usage::from),
+        Dialect::Anthropic => serde_json::from_slice::<anthropic::Usage>(usage).ok().map(Usage::from),
+    }
+}
+
+/// The object under an answer's own `usage`, found from behind: servers write it after the text, which may be long.
+///
+/// The key's quotes are no escaped ones, so it stands outside of every string; and it is a member of the whole, not of a part, if what follows
+/// its value closes one object and nothing else. Anything else is left to a parser.
+fn last_usage(body: &[u8]) -> Option<&[u8]> {
+    const KEY: &[u8] = b"\"usage\"";
+    let at = memchr::memmem::rfind(body, KEY)?;
+    let before = body.get(..at)?.last()?;
+    let value = body.get(at.checked_add(KEY.len())?..)?.trim_ascii_start().strip_prefix(b":")?;
+    let mut values = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>();
+    let usage = values.next()?.ok()?.get();
+    let rest = value.get(values.byte_offset()..)?;
+    let closes_the_whole = (*before != b'\\') && usage.starts_with('{') && closes_one_object(rest);
+    closes_the_whole.then_some(usage.as_bytes())
+}
+
+/// Whether that is the rest of an object after one of its members, and nothing more.
+fn closes_one_object(rest: &[u8]) -> bool {
+    let rest = rest.trim_ascii();
+    if rest == b"}" {
+        return true;
+    }
+    let Some(members) = rest.strip_prefix(b",") else { return false };
+    serde_json::from_slice::<IgnoredAny>(&[b"{", members].concat()).is_ok()
+}
+
+impl Notes {
+    fn usage(&self) -> Option<Usage> {
+        self.openai.map(Usage::from).or_else(|| self.anthropic.map(Usage::from))
+    }
+
+    fn take(&mut self, event: &sse::Event<'_>, family: &dyn Fn() -> Option<Family>) {
+        match self.dialect {
+            Dialect::OpenAi => self.take_chunk(event.data, family),
+            Dialect::Anthropic => self.take_event(event.data, family),
+        }
+    }
+
+    fn take_chunk(&mut self, data: &[u8], family: &dyn Fn() -> Option<Family>) {
+        if data.starts_with(DONE) {
+            self.over = true;
+            return;
+        }
+        let Ok(chunk) = serde_json::from_slice::<openai::Chunk<'_>>(data) else { return };
+        self.openai = chunk.usage.or(self.openai);
+        for choice in chunk.choices {
+            let number = u32::try_from(choice.index).unwrap_or(u32::MAX);
+            let delta = choice.delta.unwrap_or_default();
+            let texts = [
+                (Said::Text, delta.content),
+                (Said::Reasoning, delta.reasoning_content),
+                (Said::Refusal, delta.refusal),
+            ];
+            for (said, text) in texts {
+                self.say(number, said, text.as_deref(), family);
+            }
+            for call in delta.tool_calls.into_iter().flatten() {
+                if let Ok(ToolCall { index, function }) = serde_json::from_str(call.get()) {
+                    self.say_call(number, index, function, family);
+                }
+            }
+            if let Some(Ok(function)) = delta.function_call.map(|call| serde_json::from_str(call.get())) {
+                self.say_call(number, 0, function, family);
+            }
+        }
+    }
+
+    fn say_call(
+        &mut self,
+        choice: u32,
+        call: u32,
+        function: Function<'_>,
+        family: &dyn Fn() -> Option<Family>,
+    ) {
+        self.say(choice, Said::ToolName { call }, function.name.as_deref(), family);
+        self.say(choice, Said::ToolArguments { call }, function.arguments.as_deref(), family);
+    }
+
+    fn take_event(&mut self, data: &[u8], family: &dyn Fn() -> Option<Family>) {
+        use anthropic::EventKind;
+        let Ok(event) = serde_json::from_slice::<anthropic::StreamEvent<'_>>(data) else { return };
+        let usage = event.message.and_then(|message| message.usage).or(event.usage);
+        if let Some(usage) = usage {
+            self.anthropic = Some(self.anthropic.unwrap_or_default().updated_by(usage));
+        }
+        let call = u32::try_from(event.index).unwrap_or(u32::MAX);
+        let mut say = |said, text: Option<&RawValue>| {
+            let text = text.and_then(|text| serde_json::from_str::<Text<'_>>(text.get()).ok());
+            self.say(0, said, text.as_deref(), family);
+        };
+        if let Some(block) = event.content_block {
+            say(Said::Text, block.text);
+            say(Said::Reasoning, block.thinking);
+            if let Some(name) = block.name {
+                self.say(0, Said::ToolName { call }, Some(&name), family);
+            }
+            // Compatible servers send a whole input at once; the real API begins with an empty object.
+            let input = block.input.map(RawValue::get).filter(|input| *input != "{}");
+            self.say(0, Said::ToolArguments { call }, input, family);
+        } else if let Some(delta) = event.delta {
+            say(Said::Text, delta.text);
+            say(Said::Reasoning, delta.thinking);
+            say(Said::ToolArguments { call }, delta.partial_json);
+        }
+        self.over |= event.kind == EventKind::MessageStop;
+    }
+
+    fn say(&mut self, choice: u32, said: Said, text: Option<&str>, family: &dyn Fn() -> Option<Family>) {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return };
+        if self.completion.is_none() {
+            self.completion = family().map(|family| Completion::new(&family));
+        }
+        if let Some(completion) = &mut self.completion {
+            completion.push(choice, said, text);
+        }
+    }
+}
+
+/// A piece of a tool's call, as OpenAI streams it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ToolCall<'a> {
+    index: u32,
+    #[serde(borrow)]
+    function: Function<'a>,
+}
+
+/// A tool's name, in its first piece, and a piece of the arguments.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Function<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    arguments: Option<Text<'a>>,
+}
+
+#[cfg(test)]
+mod tests;
