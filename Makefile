@@ -113,8 +113,9 @@ fuzz: ## Run every fuzz target for FUZZ_SECONDS (60) each; needs a nightly toolc
 	@sh e2e/fuzz.sh '$(TOOLS)' '$(or $(FUZZ_SECONDS),60)'
 
 .PHONY: bench
-bench: wasm ## Measure what the filters cost beside a bare Envoy
+bench: wasm ## Measure what the filters cost beside a bare Envoy, and tokenizers beside each other
 	@$(CARGO) run --locked --release -p bench
+	@$(CARGO) run --locked --release -p bench -- tokens
 
 .PHONY: clean
 clean: ## Remove what was built and fetched

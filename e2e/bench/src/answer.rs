@@ -61,7 +61,7 @@ impl Expected {
         }
         let content_type = fields(answer.head, b"content-type").next().unwrap_or_default();
         let (media_type, events) = match self.workload {
-            Workload::Json => ("application/json", self.json(answer.body)),
+            Workload::Json | Workload::LargeJson => ("application/json", self.json(answer.body)),
             Workload::Unpaced | Workload::Paced => ("text/event-stream", self.stream(answer.body)),
         };
         if !content_type.starts_with(media_type.as_bytes()) {

@@ -52,6 +52,21 @@ pub enum Error {
     /// A request to a scripted provider or to Envoy's admin interface failed.
     #[error("{0}")]
     Http(#[from] HttpError),
+    /// An Envoy that did something else about prompts than it is measured for.
+    #[error(
+        "{variant}: of {requests} requests {} should have been bounded and {} counted, but {} and {} were",
+        expected.0, expected.1, found.0, found.1
+    )]
+    Miscounted {
+        /// Which Envoy.
+        variant: &'static str,
+        /// How many requests it was sent.
+        requests: u64,
+        /// How many should have been bounded, and counted.
+        expected: (u64, u64),
+        /// How many were.
+        found: (u64, u64),
+    },
     /// A round did not end in time.
     #[error(
         "{variant}, {workload}: not done after {seconds} s\nhint: fewer --requests, or is the machine very busy?"
@@ -63,6 +78,22 @@ pub enum Error {
         workload: &'static str,
         /// How long a round may take.
         seconds: u64,
+    },
+    /// A tokenizer that cargo cannot build.
+    #[error("cargo does not build {package}:\n{output}")]
+    Build {
+        /// The package.
+        package: String,
+        /// What cargo says.
+        output: String,
+    },
+    /// A tokenizer's process that does not do as it is told.
+    #[error("{}: {answer}", program.display())]
+    Contender {
+        /// The program or module.
+        program: PathBuf,
+        /// What it said instead.
+        answer: String,
     },
     /// The CPU time of a process cannot be read.
     #[error(

@@ -8,6 +8,8 @@
 //! No two requests of a round are alike, and every answer is checked ([`answer`]): a wrong one ends the run, for a filter that does the
 //! wrong thing fast has no price worth knowing.
 //!
+//! Beside that, [`tokens`] measures tokenizers against each other.
+//!
 //! Absent on purpose: targets that fail a run. Timing on a shared machine is a measurement, not a test.
 
 pub mod answer;
@@ -20,6 +22,7 @@ pub mod report;
 pub mod run;
 pub mod stand;
 pub mod stats;
+pub mod tokens;
 pub mod upstream;
 pub mod variant;
 pub mod wire;

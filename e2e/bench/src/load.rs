@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use ::http::Request;
 use bytes::Bytes;
+use corpora::Random;
 use llm_api::Dialect;
 use mock_llm::ProviderKind;
 use tokio::task::JoinSet;
 
 use crate::answer::{Expected, Wrong};
-use crate::prompt::{self, Random};
+use crate::prompt;
 use crate::variant::Variant;
 use crate::wire::{Connection, WireError};
-use crate::workload::{GAP, JSON_BYTES, Volume, Workload};
+use crate::workload::{GAP, Volume, Workload};
 
 /// A key that no provider accepts: where ai-provider stands, it must put in its own.
 const CLIENT_KEY: &str = "client-key";
@@ -61,7 +62,7 @@ impl Client {
         let key = match variant {
             Variant::BareOpenAi | Variant::GatewayOnly => ProviderKind::OpenAi.default_key(),
             Variant::BareAnthropic => ProviderKind::Anthropic.default_key(),
-            Variant::Renamed | Variant::ProviderOnly | Variant::Translated => CLIENT_KEY,
+            _ => CLIENT_KEY,
         };
         let dialect = variant.client_dialect();
         Self {
@@ -119,7 +120,7 @@ impl Client {
     }
 
     fn body(&self, random: &mut Random) -> Vec<u8> {
-        prompt::body(self.dialect, self.model, self.workload.delivery(), JSON_BYTES, random)
+        prompt::body(self.dialect, self.model, self.workload.delivery(), self.workload.body_bytes(), random)
     }
 
     const fn path(&self) -> &'static str {
@@ -173,7 +174,7 @@ impl Pool {
             // Streams that all started at once would have all their events at once, for ever.
             let delay = match client.workload {
                 Workload::Paced => GAP * index as u32 / volume.connections as u32,
-                Workload::Json | Workload::Unpaced => Duration::ZERO,
+                Workload::Json | Workload::LargeJson | Workload::Unpaced => Duration::ZERO,
             };
             tasks.spawn(converse(connection, share, client.expected, delay));
         }

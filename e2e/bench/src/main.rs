@@ -1,15 +1,38 @@
-//! `make bench`: measures, prints the table, and optionally writes every measurement to a file.
+//! `make bench`: measures, prints the tables, and optionally writes every measurement to a file.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
 
 use bench::stand::BuiltFilters;
+use bench::tokens::{self, TokenOptions};
 use bench::{Error, Options, report, run};
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+
+/// Measures what the filters cost Envoy, beside a bare Envoy in the same run; or, with `tokens`, tokenizers against each other.
+#[derive(Parser)]
+#[command(name = "bench", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(flatten)]
+    filters: Options,
+    #[command(subcommand)]
+    other: Option<Other>,
+}
+
+#[derive(Subcommand)]
+enum Other {
+    /// Measure tokenizers against each other, in wasm under V8 and in native processes.
+    Tokens(TokenOptions),
+}
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    match measure(&options) {
+    let cli = Cli::parse();
+    let outcome = match &cli.other {
+        None => filters(&cli.filters),
+        Some(Other::Tokens(options)) => tokenizers(options),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -18,7 +41,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(options: &Options) -> Result<(), Error> {
+fn filters(options: &Options) -> Result<(), Error> {
     let filters = BuiltFilters::in_directory(&lab::paths::filters())?;
     // One thread for the load and one for each upstream: more would only get in each other's way on the core that Envoy leaves them.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -31,11 +54,22 @@ fn measure(options: &Options) -> Result<(), Error> {
     })?;
     let command = command();
     println!("{}", report::markdown(&findings, &command));
-    if options.quick {
+    finish(options.quick, options.json.as_deref(), || report::json(&findings, &command))
+}
+
+fn tokenizers(options: &TokenOptions) -> Result<(), Error> {
+    let findings = tokens::measure(options, |what| eprintln!("{what}"))?;
+    let command = command();
+    println!("{}", tokens::markdown(&findings, &command));
+    finish(options.quick, options.json.as_deref(), || tokens::json(&findings, &command))
+}
+
+fn finish(quick: bool, path: Option<&Path>, json: impl FnOnce() -> Value) -> Result<(), Error> {
+    if quick {
         println!("A quick run shows that the bench works. Its figures mean nothing.");
     }
-    if let Some(path) = &options.json {
-        fs::write(path, format!("{:#}\n", report::json(&findings, &command)))
+    if let Some(path) = path {
+        fs::write(path, format!("{:#}\n", json()))
             .map_err(|source| Error::System { doing: "writing the measurements", source })?;
     }
     Ok(())

@@ -20,7 +20,7 @@ pub struct Options {
     /// Rounds that count, after one that does not [default: 11, with --quick 2].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: Option<u32>,
-    /// Requests in a round, in every row [default: 8000 of JSON, 3200 unpaced streams, 100 paced ones].
+    /// Requests in a round, in every row [default: 8000 of 2 KB, 3200 of 32 KB and unpaced streams, 100 paced ones].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub requests: Option<u32>,
     /// Also writes every measurement to this file.
@@ -57,9 +57,13 @@ impl Options {
     /// The Envoys to start, with what they are compared with, in the table's order.
     pub fn variants(&self) -> Vec<Variant> {
         let wanted = |variant: &Variant| {
-            self.variants.iter().any(|chosen| chosen == variant || chosen.baseline() == *variant)
+            self.variants.iter().any(|chosen| {
+                chosen == variant || chosen.baseline() == *variant || chosen.uncounted() == Some(*variant)
+            })
         };
-        Variant::ALL.into_iter().filter(wanted).collect()
+        let rows = self.rows();
+        let measured = |variant: &Variant| rows.iter().any(|row| variant.is_in(*row));
+        Variant::ALL.into_iter().filter(wanted).filter(measured).collect()
     }
 }
 
@@ -85,7 +89,19 @@ mod tests {
             parse("bench --variants translated").variants(),
             [Variant::BareAnthropic, Variant::Translated]
         );
+        assert_eq!(
+            parse("bench --variants count-exact").variants(),
+            [Variant::BareOpenAi, Variant::CountOff, Variant::CountExact]
+        );
         assert_eq!(parse("bench --rows paced,json").rows(), [Workload::Json, Workload::Paced]);
+    }
+
+    #[test]
+    fn an_envoy_without_a_row_is_not_started() {
+        let variants = parse("bench --rows paced").variants();
+        assert_eq!(variants.len(), 6);
+        assert!(variants.iter().all(|variant| variant.counting().is_none()));
+        assert!(!parse("bench --rows json").variants().contains(&Variant::CountAutoNearLarge));
     }
 
     #[test]

@@ -1,31 +1,12 @@
-//! Requests that differ: chat bodies of a given size whose text is random words.
+//! Requests that differ: chat bodies of a given size whose text is a passage of English prose, each from another place.
 //!
-//! Text that repeats would let a cache, a branch predictor or a decoder's fast path look better than it is on real prompts.
+//! Text that repeats would let a cache, a branch predictor or a decoder's fast path look better than it is on real prompts; random letters
+//! would make counting their tokens look worse.
 
+use std::sync::OnceLock;
+
+use corpora::{Corpus, Random};
 use llm_api::Dialect;
-
-/// A small deterministic generator (SplitMix64): the same seed gives every Envoy of a round the same requests.
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// The generator of that seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-}
 
 /// Whether the answer should be a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,37 +38,35 @@ pub fn body(dialect: Dialect, model: &str, delivery: Delivery, size: usize, rand
     };
     let mut body = before.into_bytes();
     body.reserve(size);
-    words(&mut body, size.saturating_sub(after.len() + end.len()), random);
+    prose(&mut body, size.saturating_sub(after.len() + end.len()), random);
     body.extend_from_slice(after.as_bytes());
     body.extend_from_slice(end.as_bytes());
     body
 }
 
-/// Appends random words until `body` has that length: lower case, a sentence every dozen words, now and then an escaped line break.
-fn words(body: &mut Vec<u8>, length: usize, random: &mut Random) {
-    let mut count = 0_u32;
-    while body.len() < length {
-        let room = length - body.len();
-        count += 1;
-        let separator: &[u8] = if count.is_multiple_of(36) {
-            b".\\n"
-        } else if count.is_multiple_of(12) {
-            b". "
-        } else {
-            b" "
+/// Appends prose from a random place, as it stands within a JSON string, until `body` has that length.
+fn prose(body: &mut Vec<u8>, length: usize, random: &mut Random) {
+    static ENGLISH: OnceLock<String> = OnceLock::new();
+    let text = ENGLISH.get_or_init(|| Corpus::English.text());
+    let start = random.below(text.len() as u64) as usize;
+    let start = (start..).find(|start| text.is_char_boundary(*start)).unwrap_or_default();
+    let (before, after) = text.split_at(start);
+    for character in after.chars().chain(before.chars()) {
+        let mut room = [0; 4];
+        let piece: &[u8] = match character {
+            '"' => b"\\\"",
+            '\\' => b"\\\\",
+            '\n' => b"\\n",
+            // There is no other control character in prose.
+            other => other.encode_utf8(&mut room).as_bytes(),
         };
-        let letters = 2 + random.below(8) as usize;
-        if room <= letters + separator.len() {
-            body.extend(std::iter::repeat_with(|| letter(random)).take(room));
-        } else {
-            body.extend(std::iter::repeat_with(|| letter(random)).take(letters));
-            body.extend_from_slice(separator);
+        if body.len() + piece.len() > length {
+            break;
         }
+        body.extend_from_slice(piece);
     }
-}
-
-fn letter(random: &mut Random) -> u8 {
-    b'a' + random.below(26) as u8
+    // Where the next character did not fit.
+    body.resize(body.len().max(length), b'.');
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub fn markdown(findings: &Findings, command: &str) -> String {
             }
         }
     }
+    text.push_str(&counting(findings));
     let (gateway, provider) = findings.filter_bytes;
     let _ = writeln!(
         text,
@@ -92,6 +93,58 @@ fn target(workload: Workload, variant: Variant) -> Option<f64> {
     (variant == Variant::Renamed).then(|| workload.target())
 }
 
+/// What counting adds to the same filters without it, in parts of a bare Envoy.
+fn counting(findings: &Findings) -> String {
+    let mut text = String::new();
+    for workload in findings.volumes.keys() {
+        for variant in Variant::ALL {
+            let Some(added) = Spread::of(counting_adds(findings, *workload, variant)) else { continue };
+            if text.is_empty() {
+                text.push_str("\nWhat counting adds, in times of the bare Envoy of the same round:\n\n");
+                text.push_str(
+                    "| row | Envoy | added, median [min – max] | target | met |\n|---|---|--:|--:|:-:|\n",
+                );
+            }
+            let (target, met) = match counting_target(*workload, variant) {
+                Some(target) => {
+                    (format!("≤ {target}"), if added.median <= target { "yes" } else { "**no**" })
+                }
+                None => (String::new(), ""),
+            };
+            let _ = writeln!(
+                text,
+                "| {} | {} | {:+.2} [{:+.2} – {:+.2}] | {target} | {met} |",
+                workload.title(),
+                variant.name(),
+                added.median,
+                added.min,
+                added.max
+            );
+        }
+    }
+    text
+}
+
+fn counting_target(workload: Workload, variant: Variant) -> Option<f64> {
+    match variant {
+        Variant::CountExact if workload == Workload::Json => Some(0.5),
+        Variant::CountAutoFar | Variant::CountAutoNear | Variant::CountAutoNearLarge => Some(0.05),
+        _ => None,
+    }
+}
+
+/// Round by round: what an Envoy costs more than the one that counts nothing, in parts of the bare one.
+fn counting_adds(findings: &Findings, workload: Workload, variant: Variant) -> impl Iterator<Item = f64> {
+    let in_round = move |variant: Variant, round: u32| {
+        of(findings, workload, variant).find(|one| one.round == round).map(price)
+    };
+    of(findings, workload, variant).filter_map(move |one| {
+        let uncounted = in_round(variant.uncounted()?, one.round)?;
+        let bare = in_round(variant.baseline(), one.round)?;
+        Some((price(one) - uncounted) / bare)
+    })
+}
+
 fn memory(findings: &Findings) -> String {
     let of = |(variant, kib): (&Variant, &u64)| format!("{} {} MiB", variant.name(), kib / 1024);
     findings.memory.iter().map(of).collect::<Vec<_>>().join("; ")
@@ -148,6 +201,8 @@ pub fn json(findings: &Findings, command: &str) -> Value {
                 "cpu_micros": spread(Spread::of(prices(findings, workload, variant))?),
                 "ratio": spread(Spread::of(ratios(findings, workload, variant))?),
                 "target": target(workload, variant),
+                "counting_adds": Spread::of(counting_adds(findings, workload, variant)).map(spread),
+                "counting_target": counting_target(workload, variant),
             }))
         })
         .collect();
@@ -291,6 +346,30 @@ mod tests {
     fn a_missed_target_is_said() {
         let text = markdown(&findings(&[(100, 180)], 0), "make bench");
         assert!(text.contains("≤ 1.7 | **no**"), "{text}");
+    }
+
+    #[test]
+    fn what_counting_adds_is_beside_the_same_without_it() {
+        let mut findings = findings(&[(100, 150), (200, 300)], 0);
+        let like = findings.measurements[0];
+        for (round, slow) in [(1, 1), (2, 2)] {
+            for (variant, micros) in
+                [(Variant::CountOff, 150), (Variant::CountExact, 190), (Variant::CountAutoFar, 160)]
+            {
+                let ran = Duration::from_micros(micros * slow);
+                let envoy = Usage { ran, ..like.envoy };
+                findings.measurements.push(Measurement { variant, round, envoy, ..like });
+            }
+        }
+        let text = markdown(&findings, "make bench");
+        assert!(
+            text.contains("| 2 KB JSON | the same, counting exact | +0.40 [+0.40 – +0.40] | ≤ 0.5 | yes |"),
+            "{text}"
+        );
+        assert!(
+            text.contains("counting auto, far from the limit | +0.10 [+0.10 – +0.10] | ≤ 0.05 | **no** |"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -77,13 +77,15 @@ pub async fn run(
     let mut subjects = start(options, envoy, filters, pinning).await?;
     let bound = subjects.iter().all(|subject| subject.bound);
     let mut measurements = Vec::new();
+    let mut sent: BTreeMap<Variant, u64> = BTreeMap::new();
     for workload in options.rows() {
         progress(&format!("{}: recording the provider's answers", workload.name()));
         let mut scripts = BTreeMap::new();
-        for subject in &subjects {
+        let turns: Vec<usize> =
+            (0..subjects.len()).filter(|index| subjects[*index].variant.is_in(workload)).collect();
+        for subject in turns.iter().map(|index| &subjects[*index]) {
             scripts.insert(subject.variant, Arc::new(Script::record(subject.variant, workload).await?));
         }
-        let count = subjects.len();
         for round in 0..=options.rounds() {
             progress(&format!(
                 "{}: round {round} of {}{}",
@@ -92,10 +94,11 @@ pub async fn run(
                 warm_up(round)
             ));
             // Another Envoy begins each round, so that none has the same predecessor's leftovers in the caches every time.
-            for turn in 0..count {
-                let subject = &mut subjects[(turn + round as usize) % count];
+            for turn in 0..turns.len() {
+                let subject = &mut subjects[turns[(turn + round as usize) % turns.len()]];
                 let script = &scripts[&subject.variant];
                 let measurement = measure(subject, script, workload, options.volume(workload), round).await?;
+                *sent.entry(measurement.variant).or_default() += measurement.tally.requests;
                 if round > 0 {
                     measurements.push(measurement);
                 }
@@ -116,6 +119,7 @@ pub async fn run(
         volumes: options.rows().into_iter().map(|row| (row, options.volume(row))).collect(),
     };
     for subject in subjects {
+        subject.check_counting(sent.get(&subject.variant).copied().unwrap_or_default()).await?;
         findings.memory.insert(subject.variant, subject.resident_kib()?);
         subject.stop().await?;
     }

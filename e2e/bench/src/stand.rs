@@ -6,13 +6,15 @@ use ai_filters::render::{self, AccessLog, Auth, FilePath, LlmRouter, Modules, Pr
 use lab::Failure;
 use lab::envoy::{Binary, Envoy, Running};
 use mock_llm::ProviderKind;
+use seam::names::metrics;
+use serde_json::Value;
 
 use crate::Error;
 use crate::cpu::{self, Usage};
 use crate::load::Pool;
 use crate::machine::{self, Pinning};
 use crate::upstream::Upstream;
-use crate::variant::{ANTHROPIC_MODEL, CLIENT_MODEL, OPENAI_MODEL, Variant};
+use crate::variant::{ANTHROPIC_MODEL, CLIENT_MODEL, Look, OPENAI_MODEL, Variant};
 
 /// The built filters.
 #[derive(Clone, Debug)]
@@ -94,6 +96,28 @@ impl Subject {
         cpu::resident_kib(self.envoy.pid())
     }
 
+    /// Makes sure that it did about every request's prompt what it is measured for, and nothing else.
+    ///
+    /// # Errors
+    /// When it did not.
+    pub async fn check_counting(&self, requests: u64) -> Result<(), Error> {
+        let Some(counting) = self.variant.counting() else { return Ok(()) };
+        let expected = match counting.every_request {
+            Look::Ignored => (0, 0),
+            Look::Bounded => (requests, 0),
+            Look::Counted => (0, requests),
+        };
+        let stats = self.envoy.admin().stats("ai_gateway\\.prompts").await?;
+        let sum = |name: &str| {
+            stats.iter().filter(|(stat, _)| stat.contains(name)).map(|(_, number)| number).sum::<u64>()
+        };
+        let found = (sum(metrics::PROMPTS_BOUNDED), sum(metrics::PROMPTS_COUNTED));
+        if found == expected {
+            return Ok(());
+        }
+        Err(Error::Miscounted { variant: self.variant.name(), requests, expected, found })
+    }
+
     /// What it had to say: nothing below an error is logged.
     pub fn log(&self) -> String {
         self.envoy.log_tail(20)
@@ -137,6 +161,12 @@ fn router(
         modules: Modules { gateway: module(&filters.gateway)?, provider: module(&filters.provider)? },
         filters: variant.filters(),
         access_log: AccessLog::Off,
+        counting: variant
+            .counting()
+            .map(|counting| ("mode".to_owned(), Value::from(counting.mode)))
+            .into_iter()
+            .collect(),
+        max_input_tokens: variant.counting().and_then(|counting| counting.max_input_tokens),
         ..LlmRouter::default()
     })
 }

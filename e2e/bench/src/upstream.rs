@@ -11,6 +11,7 @@ use std::time::Duration;
 use std::{io, thread};
 
 use bytes::Bytes;
+use corpora::Random;
 use lab::http;
 use memchr::memmem;
 use mock_llm::{Listen, MockProvider, ProviderKind, Recording};
@@ -20,7 +21,6 @@ use tokio::sync::oneshot;
 
 use crate::Error;
 use crate::load::Client;
-use crate::prompt::Random;
 use crate::variant::Variant;
 use crate::wire::{Connection, Message, fields};
 use crate::workload::{GAP, Workload};
@@ -213,7 +213,7 @@ impl Replay {
             }
         }
         let parts = match workload {
-            Workload::Json => {
+            Workload::Json | Workload::LargeJson => {
                 head.extend_from_slice(format!("content-length: {}\r\n\r\n", reply.body.len()).as_bytes());
                 head.extend_from_slice(&reply.body);
                 return Self { writes: vec![head.into()] };
