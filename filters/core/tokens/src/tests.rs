@@ -1,6 +1,7 @@
 //! What can only be seen from inside: the tables against the vocabularies they are made of, the bound on which the joining of windows
 //! rests, and the work that hostile texts cause.
 
+mod split;
 mod tables;
 mod work;
 
