@@ -58,7 +58,7 @@ pub(crate) fn piece<T: Tables>(
     other::<T>(text.get(start..end).unwrap_or_default(), limit)
 }
 
-/// The tokens of a word that is none.
+/// The tokens of a word that is no token itself.
 #[inline(never)]
 fn word<T: Tables>(word: &[u8]) -> u64 {
     Word::tokens::<T>(word)
