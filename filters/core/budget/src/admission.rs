@@ -23,8 +23,8 @@
 
 use crate::settlement::{Claim, Settlement};
 use crate::{
-    Ask, Fingerprint, Hold, Layout, Lease, Limit, Millis, Page, PageError, PageIndex, Refusal, Reserved,
-    Status, Ticket,
+    Amount, Ask, Fingerprint, Hold, Layout, Lease, Limit, Millis, Page, PageError, PageIndex, Refusal,
+    Reserved, Status, Ticket,
 };
 
 /// Which budget: its place in the configuration, as the host counts.
@@ -91,6 +91,8 @@ pub struct Opinion {
     pub status: Option<Status>,
     /// What it answered.
     pub answer: Answer,
+    /// Beyond the prompts, what lapsed on the way: reservations under leases that ended, which nobody settled.
+    pub lapsed: Amount,
 }
 
 /// Whether a caller's use is its own.
@@ -161,10 +163,18 @@ pub struct Admission {
     state: State,
 }
 
+/// A reservation that is computed.
+#[derive(Debug)]
+struct Granted {
+    hold: Hold,
+    status: Status,
+    lapsed: Amount,
+}
+
 #[derive(Debug)]
 enum State {
     /// Each account is reserved in turn. What is pending is computed and may not have been stored.
-    Reserving { claims: Vec<Claim>, pending: Option<(Hold, Status)> },
+    Reserving { claims: Vec<Claim>, pending: Option<Granted> },
     /// The rest is only looked at.
     Looking { claims: Vec<Claim> },
     /// What was granted is given back.
@@ -210,8 +220,8 @@ impl Admission {
                 let Account { limit, ask, lease, .. } = account;
                 let caller = account.caller(self.place);
                 match Page::open(bytes)?.reserve(caller, &limit, ask, lease, now)? {
-                    Reserved::Granted { hold, status, lapsed: _ } => {
-                        *pending = Some((hold, status));
+                    Reserved::Granted { hold, status, lapsed } => {
+                        *pending = Some(Granted { hold, status, lapsed });
                         return Ok(Write::Store);
                     }
                     Reserved::Refused { refusal, status } => self.refused(&account, refusal, status),
@@ -222,7 +232,7 @@ impl Admission {
                 let peeked = Page::open(bytes)?.peek(caller, &account.limit, account.ask, now)?;
                 match peeked.refusal {
                     Some(refusal) => self.refused(&account, refusal, peeked.status),
-                    None => self.say(&account, peeked.status, Answer::Granted),
+                    None => self.say(&account, peeked.status, Answer::Granted, Amount::ZERO),
                 }
             }
             (State::GivingBack(settlement), _) => {
@@ -241,9 +251,9 @@ impl Admission {
         let account = self.accounts.get(self.opinions.len()).copied();
         match (&mut self.state, account) {
             (State::Reserving { claims, pending }, Some(account)) => {
-                if let Some((hold, status)) = pending.take() {
+                if let Some(Granted { hold, status, lapsed }) = pending.take() {
                     claims.push(Claim { account, place: self.place, hold });
-                    self.say(&account, Some(status), Answer::Granted);
+                    self.say(&account, Some(status), Answer::Granted, lapsed);
                 }
             }
             (State::GivingBack(settlement), _) => {
@@ -260,7 +270,7 @@ impl Admission {
         let account = self.accounts.get(self.opinions.len()).copied();
         match (&mut self.state, account) {
             (State::Reserving { .. } | State::Looking { .. }, Some(account)) => {
-                self.say(&account, None, Answer::Unavailable);
+                self.say(&account, None, Answer::Unavailable, Amount::ZERO);
             }
             (State::GivingBack(settlement), _) => {
                 settlement.give_up();
@@ -299,14 +309,15 @@ impl Admission {
         if no_room && self.place == Place::Own && account.layout.shared_page().is_some() {
             self.place = Place::Shared;
         } else {
-            self.say(account, status, Answer::Refused(refusal));
+            self.say(account, status, Answer::Refused(refusal), Amount::ZERO);
         }
     }
 
     /// Notes what the account said and goes on to the next, or to what follows the last.
-    fn say(&mut self, account: &Account, status: Option<Status>, answer: Answer) {
+    fn say(&mut self, account: &Account, status: Option<Status>, answer: Answer, lapsed: Amount) {
         let place = std::mem::replace(&mut self.place, Place::Own);
-        self.opinions.push(Opinion { budget: account.budget, mode: account.mode, place, status, answer });
+        let Account { budget, mode, .. } = *account;
+        self.opinions.push(Opinion { budget, mode, place, status, answer, lapsed });
 
         let agreed = answer == Answer::Granted || account.mode == Mode::Shadow;
         let last = self.opinions.len() == self.accounts.len();

@@ -1,5 +1,6 @@
 //! From what a file says to what it means: every check of a value, and of values against each other.
 
+mod budgets;
 mod counting;
 pub(crate) mod gateway;
 pub(crate) mod header;

@@ -1,7 +1,7 @@
 //! What ai-gateway's configuration means.
 
 use crate::raw::gateway::RawGateway;
-use crate::{Counting, Models, Problems, check, read};
+use crate::{Budgets, Counting, Models, Problems, check, read};
 
 /// ai-gateway's validated configuration.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct GatewayConfig {
     pub other_paths: OtherPaths,
     /// How tokens are counted.
     pub counting: Counting,
+    /// What callers may spend.
+    pub budgets: Budgets,
 }
 
 /// Whether headers can be held (`allow_on_headers_stop_iteration` in Envoy's PluginConfig).

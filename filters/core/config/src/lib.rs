@@ -12,6 +12,7 @@
 #[macro_use]
 mod read;
 
+mod budgets;
 mod check;
 mod counting;
 mod gateway;
@@ -26,6 +27,9 @@ mod redacted;
 mod schema;
 mod suggest;
 
+pub use budgets::{
+    BudgetHeaders, BudgetLimit, Budgets, Completions, Downgrade, HardStop, Scope, Unit, UnseenAnswer, Weights,
+};
 pub use counting::{Counting, CountingMode, InputTokensHeader, LocalEndpoints};
 pub use gateway::{GatewayConfig, HeadersHeld, OtherPaths};
 pub use models::{ModelRoute, Models, PlannedTarget, Resolved};

@@ -1,5 +1,6 @@
 //! What the two files may say, field by field; these descriptions are also the hints and the generated schemas.
 
+pub(crate) mod budgets;
 pub(crate) mod counting;
 pub(crate) mod gateway;
 pub(crate) mod provider;

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     metrics: Vec<Metric>,
-    pages: Vec<PageName>,
+    pages: Vec<PageRun>,
 }
 
 /// A number that only grows.
@@ -42,13 +42,16 @@ pub enum MetricKind {
     Histogram,
 }
 
-/// A page's key, and what stands there at first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageName {
-    /// The key in the host's shared memory.
-    pub key: String,
+/// Pages that are alike at first, as a table of thousands has them: one value for all, and a key for each.
+#[derive(Clone, Debug)]
+struct PageRun {
+    /// What their keys begin with; a page's number follows, where there is more than one.
+    prefix: String,
+    /// The number of the first among all pages.
+    first: usize,
+    count: usize,
     /// What stands there before anyone wrote.
-    pub initial: Vec<u8>,
+    initial: Vec<u8>,
 }
 
 impl Catalogue {
@@ -64,8 +67,19 @@ impl Catalogue {
 
     /// Names a page.
     pub fn page(&mut self, key: impl Into<String>, initial: impl Into<Vec<u8>>) -> Page {
-        self.pages.push(PageName { key: key.into(), initial: initial.into() });
-        Page(self.pages.len().saturating_sub(1))
+        self.run(key.into(), 1, initial.into())
+    }
+
+    /// Names so many pages, which all begin the same; returns the first, from which [`Page::nth`] leads to the others.
+    pub fn pages_of(&mut self, prefix: &str, count: u32, initial: impl Into<Vec<u8>>) -> Page {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        self.run(format!("{prefix}/"), count, initial.into())
+    }
+
+    fn run(&mut self, prefix: String, count: usize, initial: Vec<u8>) -> Page {
+        let first = self.pages.last().map_or(0, |run| run.first.saturating_add(run.count));
+        self.pages.push(PageRun { prefix, first, count, initial });
+        Page(first)
     }
 
     /// The statistics in the order of their numbers.
@@ -73,14 +87,18 @@ impl Catalogue {
         &self.metrics
     }
 
-    /// The pages in the order of their numbers.
-    pub fn pages(&self) -> &[PageName] {
-        &self.pages
+    /// The pages in the order of their numbers: the key of each in the host's shared memory, and what stands there before anyone wrote.
+    pub fn pages(&self) -> impl Iterator<Item = (String, &[u8])> {
+        self.pages.iter().flat_map(|run| {
+            (0..run.count).filter_map(move |number| Some((run.key(number)?, run.initial.as_slice())))
+        })
     }
 
     /// The key of that page.
-    pub fn key(&self, page: Page) -> Option<&str> {
-        self.pages.get(page.0).map(|page| page.key.as_str())
+    pub fn key(&self, page: Page) -> Option<String> {
+        let run = self.pages.partition_point(|run| run.first <= page.0).checked_sub(1)?;
+        let run = self.pages.get(run)?;
+        run.key(page.0.checked_sub(run.first)?)
     }
 
     fn metric(&mut self, name: &str, labels: &[(&str, &str)], kind: MetricKind) -> usize {
@@ -92,6 +110,24 @@ impl Catalogue {
         }
         self.metrics.push(Metric { name: full, kind });
         self.metrics.len().saturating_sub(1)
+    }
+}
+
+impl Page {
+    /// The page that many numbers after this one, of the same [run](Catalogue::pages_of).
+    #[must_use]
+    pub fn nth(self, number: u32) -> Self {
+        Self(self.0.saturating_add(usize::try_from(number).unwrap_or(usize::MAX)))
+    }
+}
+
+impl PageRun {
+    fn key(&self, number: usize) -> Option<String> {
+        match self.prefix.ends_with('/') {
+            _ if number >= self.count => None,
+            true => Some(format!("{}{number}", self.prefix)),
+            false => Some(self.prefix.clone()),
+        }
     }
 }
 

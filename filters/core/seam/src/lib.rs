@@ -15,7 +15,7 @@ pub mod names;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use catalogue::{Catalogue, Counter, Histogram, Metric, MetricKind, Page, PageName};
+pub use catalogue::{Catalogue, Counter, Histogram, Metric, MetricKind, Page};
 pub use context::{ContextError, EarlierFailure, RequestContext, Target, UsageReport};
 pub use headers::Headers;
 pub use machine::{Attribute, Clock, Effect, Flow, Input, Level, Machine, Millis, Output, Swapped};

@@ -72,12 +72,12 @@ pub enum Input<'a> {
         /// As in [`RequestTrailers`](Self::RequestTrailers).
         held: usize,
     },
-    /// The answer to [`Flow::Read`]: those bytes, or fewer where the body is shorter.
-    Bytes(&'a [u8]),
+    /// The answer to [`Flow::Read`]: those bytes, or fewer where the body is shorter. They are the machine's to take.
+    Bytes(&'a mut Vec<u8>),
     /// The answer to [`Flow::Ask`].
     Attribute(Option<&'a [u8]>),
-    /// The answer to [`Flow::Load`]: what stands on the page; nothing where the host keeps none.
-    Loaded(Option<&'a [u8]>),
+    /// The answer to [`Flow::Load`]: what stands on the page; nothing where the host keeps none. It is a copy, to be changed at will.
+    Loaded(Option<&'a mut Vec<u8>>),
     /// The answer to [`Flow::Swap`].
     Swapped(Swapped),
     /// The stream is over, however it ended: nothing follows, and nothing of it can be changed any more. Only for a machine that

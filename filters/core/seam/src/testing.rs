@@ -283,8 +283,8 @@ impl<M: Machine> Host<M> {
                     let held = self.world.side(side).held.clone();
                     assert!(start <= held.len(), "read past the end: {start} of {}", held.len());
                     let end = start.saturating_add(len).min(held.len());
-                    let bytes = held.get(start..end).unwrap_or_default();
-                    self.machine.handle(&self.now, Input::Bytes(bytes), &mut self.world)
+                    let mut bytes = held.get(start..end).unwrap_or_default().to_vec();
+                    self.machine.handle(&self.now, Input::Bytes(&mut bytes), &mut self.world)
                 }
                 Flow::Ask(attribute) => {
                     let value = match attribute {
@@ -297,8 +297,8 @@ impl<M: Machine> Host<M> {
                 Flow::Load(page) => {
                     let loaded = self.world.shared.load(page);
                     self.world.loaded = loaded.as_ref().map(|(_, version)| (page, *version));
-                    let value = loaded.as_ref().map(|(value, _)| value.as_slice());
-                    self.machine.handle(&self.now, Input::Loaded(value), &mut self.world)
+                    let mut value = loaded.map(|(value, _)| value);
+                    self.machine.handle(&self.now, Input::Loaded(value.as_mut()), &mut self.world)
                 }
                 Flow::Swap => {
                     let swapped = self.world.swapped.take().expect("a swap that was asked about was made");

@@ -19,12 +19,12 @@ mod unsupported;
 pub use end::End;
 pub use error::provider_error;
 pub use first_content::{FirstContent, Peeked};
-pub use peek::{RequestPeek, peek};
+pub use peek::{CompletionLimit, RequestPeek, peek};
 pub use request::{
     DEFAULT_ANTHROPIC_VERSION, LeftOut, RequestError, RequestOptions, left_out, request, unsupported,
     unsupported_in_version,
 };
 pub use response::{ResponseOptions, Translated, response};
 pub use stream::{AnthropicToOpenAi, OpenAiToAnthropic, Skipped, StreamOptions, StreamTranslator};
-pub use stream_edit::{Edit, StreamEdit, rename_response, splice};
+pub use stream_edit::{BodyEdit, Edit, StreamEdit, edit, rename_response, splice};
 pub use unsupported::Unsupported;

@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::json;
+use crate::{BodyEdit, json};
 
 /// What routing needs to know of a request, and where its model's name stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,41 @@ pub struct RequestPeek<'a> {
     pub stream: bool,
     /// Whether a stream shall end with usage. Always so in Anthropic's dialect.
     pub include_usage: bool,
+    /// What makes of the request one whose stream ends with usage. `None` where it does already, and where no stream is asked for.
+    pub usage_edit: Option<BodyEdit>,
+    /// How long the answer may become.
+    pub completion: CompletionLimit,
+}
+
+/// How long an answer may become, as its request says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompletionLimit {
+    /// The most tokens of one choice; `None` where the request does not say, or not as a whole number. Of OpenAI's two names for it the
+    /// larger number.
+    pub tokens: Option<u64>,
+    /// How many choices are asked for, at least one. Each may be as long.
+    pub choices: u64,
+    /// What says so.
+    fields: Vec<(Range<usize>, u64)>,
+    /// Where a field can be put.
+    insert_at: usize,
+    /// The name of the one that would be.
+    name: &'static str,
+}
+
+impl CompletionLimit {
+    /// What makes of the request one whose choices are no longer than that. Nothing where they are not anyway.
+    ///
+    /// A limit that is absent is put in under the API's present name for it: `max_completion_tokens` (OpenAI), `max_tokens` (Anthropic).
+    pub fn at_most(&self, tokens: u64) -> Vec<BodyEdit> {
+        let number = tokens.to_string();
+        if self.tokens.is_none() {
+            let member = format!("\"{}\":{number},", self.name);
+            return vec![BodyEdit { span: self.insert_at..self.insert_at, text: member.into_bytes() }];
+        }
+        let larger = self.fields.iter().filter(|(_, asked)| *asked > tokens);
+        larger.map(|(span, _)| BodyEdit { span: span.clone(), text: number.clone().into_bytes() }).collect()
+    }
 }
 
 /// Reads what routing needs in one pass over the body, without building it up in memory and in bounded stack.
@@ -31,9 +66,9 @@ pub struct RequestPeek<'a> {
 /// # Errors
 ///
 /// [`InvalidRequest`](llm_api::ErrorKind::InvalidRequest) where the body is no JSON object, or one whose `model`,
-/// `stream` or `stream_options` is given twice or has the wrong type, or that has no `model`. A name given twice is
-/// refused because this reader and the provider's might each take another one: the budget would be charged for one
-/// model, and another would answer.
+/// `stream`, `stream_options` or limit of tokens is given twice, or that has no `model`, or one of the first three has the
+/// wrong type. A name given twice is refused because this reader and the provider's might each take another one: the
+/// budget would be charged for one model, and another would answer.
 pub fn peek<'a>(dialect: Dialect, body: &'a [u8]) -> Result<RequestPeek<'a>, ApiError> {
     let body = json::utf8(body)?;
     let mut duplicate = None;
@@ -50,15 +85,66 @@ pub fn peek<'a>(dialect: Dialect, body: &'a [u8]) -> Result<RequestPeek<'a>, Api
     if name.len() > MAX_MODEL_BYTES {
         return Err(model_is_too_long());
     }
+    // An object with a model has a first member, before which another can stand.
+    let insert_at = body.find('{').map_or(0, |brace| brace.saturating_add(1));
+    let stream = flag(found.stream, "stream")?;
+    let (include_usage, usage_edit) = match dialect {
+        Dialect::OpenAi => {
+            let asked = include_usage(found.stream_options)?;
+            let edit = (stream && !asked).then(|| usage_edit(body, found.stream_options, insert_at));
+            (asked, edit)
+        }
+        Dialect::Anthropic => (true, None),
+    };
     Ok(RequestPeek {
         model: name,
         model_span: span_in(body, model),
-        stream: flag(found.stream, "stream")?,
-        include_usage: match dialect {
-            Dialect::OpenAi => include_usage(found.stream_options)?,
-            Dialect::Anthropic => true,
-        },
+        stream,
+        include_usage,
+        usage_edit,
+        completion: completion_limit(dialect, body, &found, insert_at),
     })
+}
+
+/// The edit by which a stream comes to end with usage.
+fn usage_edit(body: &str, stream_options: Option<&RawValue>, insert_at: usize) -> BodyEdit {
+    const WANTED: &str = "\"include_usage\":true";
+    let Some(options) = stream_options else {
+        let text = format!("\"stream_options\":{{{WANTED}}},").into_bytes();
+        return BodyEdit { span: insert_at..insert_at, text };
+    };
+    let span = span_in(body, options);
+    let mut members = Vec::new();
+    // Read without a fault before.
+    let _ = json::object(options.get(), "stream_options", |key, value| {
+        members.push((key == "include_usage", span_in(body, value)));
+        Ok(())
+    });
+    if let Some((_, asked)) = members.iter().find(|(asked, _)| *asked) {
+        return BodyEdit { span: asked.clone(), text: b"true".to_vec() };
+    }
+    if members.is_empty() {
+        return BodyEdit { span, text: format!("{{{WANTED}}}").into_bytes() };
+    }
+    let first = span.start.saturating_add(1);
+    BodyEdit { span: first..first, text: format!("{WANTED},").into_bytes() }
+}
+
+fn completion_limit(dialect: Dialect, body: &str, found: &Found<'_>, insert_at: usize) -> CompletionLimit {
+    let number = |value: Option<&RawValue>| value.and_then(|value| value.get().parse::<u64>().ok());
+    let fields = [found.max_tokens, found.max_completion_tokens].into_iter().flatten();
+    let fields: Vec<_> =
+        fields.filter_map(|field| Some((span_in(body, field), number(Some(field))?))).collect();
+    CompletionLimit {
+        tokens: fields.iter().map(|(_, tokens)| *tokens).max(),
+        choices: number(found.n).unwrap_or(1).max(1),
+        fields,
+        insert_at,
+        name: match dialect {
+            Dialect::OpenAi => "max_completion_tokens",
+            Dialect::Anthropic => "max_tokens",
+        },
+    }
 }
 
 /// The longest model name that is taken, in bytes: several times the longest real one. Every event of a stream repeats it, so a longer one
@@ -114,6 +200,9 @@ struct Found<'a> {
     model: Option<&'a RawValue>,
     stream: Option<&'a RawValue>,
     stream_options: Option<&'a RawValue>,
+    max_tokens: Option<&'a RawValue>,
+    max_completion_tokens: Option<&'a RawValue>,
+    n: Option<&'a RawValue>,
 }
 
 struct TopLevel<'s> {
@@ -137,6 +226,11 @@ impl<'de> de::Visitor<'de> for TopLevel<'_> {
                 "stream_options" if self.dialect == Dialect::OpenAi => {
                     (&mut found.stream_options, "stream_options")
                 }
+                "max_tokens" => (&mut found.max_tokens, "max_tokens"),
+                "max_completion_tokens" if self.dialect == Dialect::OpenAi => {
+                    (&mut found.max_completion_tokens, "max_completion_tokens")
+                }
+                "n" if self.dialect == Dialect::OpenAi => (&mut found.n, "n"),
                 other => {
                     // Servers that match names without regard to case, as Go's do, would take this one for the model too.
                     if other.eq_ignore_ascii_case("model") {

@@ -22,9 +22,9 @@ use llm_api::{ApiError, Dialect, ErrorKind};
 use crate::End;
 
 use cutter::Cutter;
-use reader::{Alike, Found, Last, Occurrences, Reader};
+use reader::{Alike, Found, Last, Occurrences, Reader, Unasked};
 
-pub use rename::{rename_response, splice};
+pub use rename::{BodyEdit, edit, rename_response, splice};
 
 /// What may be withheld of an event that is not complete yet. The first events of a stream, and all that name a model, are a few hundred
 /// bytes; larger ones carry audio or images, and a client should not wait for their ends.
@@ -85,6 +85,14 @@ impl StreamEdit {
             place: Place::Event,
             last: None,
         }
+    }
+
+    /// The same without the usage that OpenAI's streams carry where it was asked for: the event that is only a report, and a `usage` in any
+    /// other. For a client that did not ask for it.
+    #[must_use]
+    pub fn without_usage(mut self) -> Self {
+        self.reader.drop_usage();
+        self
     }
 
     /// Takes the next bytes of the stream. What they become goes on instead of them: see [`Edit`].
@@ -158,7 +166,7 @@ impl StreamEdit {
                             self.cutter.forget_read();
                             return Progress { copied, held_from: bytes.len() };
                         }
-                        (Place::Flowing(last), Some(_)) => Found { model: None, last },
+                        (Place::Flowing(last), Some(_)) => Found { last, ..Found::default() },
                         (Place::Event, None) if rest.len() < EVENT_LIMIT => {
                             return Progress { copied, held_from: start };
                         }
@@ -174,17 +182,7 @@ impl StreamEdit {
                     (length, found)
                 }
             };
-            if let Some(model) = found.model {
-                if copied == 0 {
-                    // Names are of a length: what comes out is about as long as what came in.
-                    out.reserve(bytes.len());
-                }
-                out.extend_from_slice(
-                    bytes.get(copied..start.saturating_add(model.start)).unwrap_or_default(),
-                );
-                out.extend_from_slice(self.reader.model());
-                copied = start.saturating_add(model.end);
-            }
+            copied = self.apply(&found, bytes, start, length, copied, out);
             let Some(length) = length else {
                 self.place = Place::Flowing(found.last);
                 self.cutter.forget_read();
@@ -195,6 +193,43 @@ impl StreamEdit {
             self.cutter.next_event();
             start = start.saturating_add(length);
         }
+    }
+
+    /// Does to an event what was found to be needed, and says up to where the bytes have been copied.
+    fn apply(
+        &self,
+        found: &Found,
+        bytes: &[u8],
+        start: usize,
+        length: Option<usize>,
+        mut copied: usize,
+        out: &mut Vec<u8>,
+    ) -> usize {
+        let model = found.model.as_ref().map(|model| (model, self.reader.model()));
+        let (first, second) = match (&found.usage, length) {
+            (None, _) => (model, None),
+            // Of an event that is only usage nothing goes on. One that flows has begun to.
+            (Some(Unasked::Event), Some(length)) => (Some((&(0..length), &[][..])), None),
+            (Some(Unasked::Event), None) => (model, None),
+            (Some(Unasked::Member(member)), _) => {
+                let member = (member, &[][..]);
+                match model {
+                    Some(model) if model.0.start <= member.0.start => (Some(model), Some(member)),
+                    Some(model) => (Some(member), Some(model)),
+                    None => (Some(member), None),
+                }
+            }
+        };
+        for (span, text) in [first, second].into_iter().flatten() {
+            if copied == 0 {
+                // Names are of a length: what comes out is about as long as what came in.
+                out.reserve(bytes.len());
+            }
+            out.extend_from_slice(bytes.get(copied..start.saturating_add(span.start)).unwrap_or_default());
+            out.extend_from_slice(text);
+            copied = start.saturating_add(span.end);
+        }
+        copied
     }
 
     /// The event that starts there, where its bytes alone tell what it says.

@@ -4,7 +4,7 @@ use llm_api::{
     Dialect::{self, Anthropic, OpenAi},
     ErrorKind,
 };
-use translate::{RequestError, RequestOptions, peek, request};
+use translate::{BodyEdit, RequestError, RequestOptions, edit, peek, request};
 
 #[test]
 fn the_model_and_where_it_stands() {
@@ -40,6 +40,107 @@ fn streaming_and_usage() {
         let found = peek(Anthropic, body.as_bytes()).unwrap();
         assert_eq!((found.stream, found.include_usage), (stream, true), "Anthropic always reports usage");
     }
+}
+
+#[test]
+fn a_stream_is_made_to_end_with_usage() {
+    let table = [
+        (
+            r#"{"model":"m","stream":true}"#,
+            Some(r#"{"stream_options":{"include_usage":true},"model":"m","stream":true}"#),
+        ),
+        (
+            r#" {"model":"m","stream":true,"stream_options":null}"#,
+            Some(r#" {"model":"m","stream":true,"stream_options":{"include_usage":true}}"#),
+        ),
+        (
+            r#"{"stream_options": { } ,"model":"m","stream":true}"#,
+            Some(r#"{"stream_options": {"include_usage":true} ,"model":"m","stream":true}"#),
+        ),
+        (
+            r#"{"stream_options":{"x":[1]},"model":"m","stream":true}"#,
+            Some(r#"{"stream_options":{"include_usage":true,"x":[1]},"model":"m","stream":true}"#),
+        ),
+        (
+            r#"{"stream_options":{"x":1,"include_usage":false},"model":"m","stream":true}"#,
+            Some(r#"{"stream_options":{"x":1,"include_usage":true},"model":"m","stream":true}"#),
+        ),
+        (
+            r#"{"stream_options":{"include_usage":null},"model":"m","stream":true}"#,
+            Some(r#"{"stream_options":{"include_usage":true},"model":"m","stream":true}"#),
+        ),
+        (r#"{"stream_options":{"include_usage":true},"model":"m","stream":true}"#, None),
+        (r#"{"model":"m"}"#, None),
+    ];
+    for (body, expect) in table {
+        let found = peek(OpenAi, body.as_bytes()).unwrap();
+        let edited = found.usage_edit.map(|usage| edit(body.as_bytes(), &[usage]));
+        assert_eq!(edited.as_deref(), expect.map(str::as_bytes), "{body}");
+        if let Some(edited) = edited {
+            let again = peek(OpenAi, &edited).unwrap();
+            assert!(again.include_usage && again.usage_edit.is_none() && again.model == "m");
+        }
+        assert_eq!(peek(Anthropic, body.as_bytes()).unwrap().usage_edit, None);
+    }
+}
+
+#[test]
+fn how_long_an_answer_may_become() {
+    let table = [
+        (OpenAi, r#""x":1"#, None, 1, r#"{"max_completion_tokens":50,"model":"m","x":1}"#),
+        (
+            OpenAi,
+            r#""max_tokens":null"#,
+            None,
+            1,
+            r#"{"max_completion_tokens":50,"model":"m","max_tokens":null}"#,
+        ),
+        (OpenAi, r#""max_tokens":100,"n":3"#, Some(100), 3, r#"{"model":"m","max_tokens":50,"n":3}"#),
+        (
+            OpenAi,
+            r#""max_completion_tokens":70,"max_tokens":20"#,
+            Some(70),
+            1,
+            r#"{"model":"m","max_completion_tokens":50,"max_tokens":20}"#,
+        ),
+        (OpenAi, r#""max_tokens":50,"n":0"#, Some(50), 1, r#"{"model":"m","max_tokens":50,"n":0}"#),
+        (Anthropic, r#""max_tokens":100,"n":3"#, Some(100), 1, r#"{"model":"m","max_tokens":50,"n":3}"#),
+        (
+            Anthropic,
+            r#""max_completion_tokens":100"#,
+            None,
+            1,
+            r#"{"max_tokens":50,"model":"m","max_completion_tokens":100}"#,
+        ),
+    ];
+    for (dialect, members, tokens, choices, at_most_50) in table {
+        let body = format!(r#"{{"model":"m",{members}}}"#);
+        let completion = peek(dialect, body.as_bytes()).unwrap().completion;
+        assert_eq!((completion.tokens, completion.choices), (tokens, choices), "{members}");
+        let edited = edit(body.as_bytes(), &completion.at_most(50));
+        assert_eq!(std::str::from_utf8(&edited).unwrap(), at_most_50);
+    }
+    for twice in [
+        r#""max_tokens":1,"max_tokens":2"#,
+        r#""n":1,"n":2"#,
+        r#""max_completion_tokens":1,"max_completion_tokens":1"#,
+    ] {
+        let error = peek(OpenAi, format!(r#"{{"model":"m",{twice}}}"#).as_bytes()).unwrap_err();
+        assert!(error.message.contains("more than once"), "{error}");
+    }
+}
+
+#[test]
+fn edits_do_not_disturb_each_other() {
+    let body = br#"{"model":"m","stream":true}"#;
+    let found = peek(OpenAi, body).unwrap();
+    let mut edits = vec![BodyEdit::model(found.model_span.clone(), "other"), found.usage_edit.unwrap()];
+    edits.extend(found.completion.at_most(9));
+    let edited = edit(body, &edits);
+    let again = peek(OpenAi, &edited).unwrap();
+    assert_eq!((&*again.model, again.include_usage, again.completion.tokens), ("other", true, Some(9)));
+    let outside = BodyEdit { span: 0..body.len() + 1, text: b"x".to_vec() };
+    assert_eq!(edit(body, &[outside]), body);
 }
 
 #[test]

@@ -29,10 +29,10 @@ impl Memory {
     /// called while the filter is configured, which happens on the main thread before it does on any worker; a page that is there already
     /// was made by that, or by the configuration before, and stays.
     pub(crate) fn new(catalogue: Catalogue) -> Self {
-        for page in catalogue.pages() {
-            if abi::shared_data(&page.key).is_err() {
+        for (key, initial) in catalogue.pages() {
+            if abi::shared_data(&key).is_err() {
                 // Where the host has no shared memory, loading brings nothing, and a machine goes on without.
-                let _ = abi::set_shared_data(&page.key, &page.initial, abi::Version::ANY);
+                let _ = abi::set_shared_data(&key, initial, abi::Version::ANY);
             }
         }
         let metrics = catalogue.metrics().iter();
@@ -59,13 +59,13 @@ impl Memory {
 
     /// What stands on that page, and its version.
     pub(crate) fn load(&self, page: Page) -> Option<(Vec<u8>, abi::Version)> {
-        abi::shared_data(self.pages.key(page)?).ok()
+        abi::shared_data(&self.pages.key(page)?).ok()
     }
 
     /// Replaces that page, if it is still of that version.
     pub(crate) fn swap(&self, page: Page, value: &[u8], version: abi::Version) -> Swapped {
         const CAS_MISMATCH: u32 = 8;
-        match self.pages.key(page).map(|key| abi::set_shared_data(key, value, version)) {
+        match self.pages.key(page).map(|key| abi::set_shared_data(&key, value, version)) {
             Some(Ok(())) => Swapped::Done,
             Some(Err(Refused(CAS_MISMATCH))) => Swapped::Conflict,
             Some(Err(_)) | None => Swapped::Refused,

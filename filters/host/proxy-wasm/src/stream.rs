@@ -45,16 +45,16 @@ impl<F: Filter> Stream<F> {
                 Flow::Continue => return Action::Continue,
                 Flow::Pause => return Action::Pause,
                 Flow::Read { start, len } => {
-                    let bytes = abi::body(buffer, start, len).unwrap_or_default();
-                    self.machine.handle(&clock, Input::Bytes(&bytes), &mut effects)
+                    let mut bytes = abi::body(buffer, start, len).unwrap_or_default();
+                    self.machine.handle(&clock, Input::Bytes(&mut bytes), &mut effects)
                 }
                 Flow::Ask(attribute) => {
                     let value = self.attribute(attribute);
                     self.machine.handle(&clock, Input::Attribute(value.as_deref()), &mut effects)
                 }
                 Flow::Load(page) => {
-                    let value = effects.load(page);
-                    self.machine.handle(&clock, Input::Loaded(value.as_deref()), &mut effects)
+                    let mut value = effects.load(page);
+                    self.machine.handle(&clock, Input::Loaded(value.as_mut()), &mut effects)
                 }
                 Flow::Swap => {
                     let swapped = effects.swapped.take().unwrap_or(Swapped::Refused);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use llm_api::Dialect;
 
 use crate::check::provider::only_for_anthropic;
-use crate::check::{counting, header, max_body_bytes, text};
+use crate::check::{budgets, counting, header, max_body_bytes, text};
 use crate::models::Astray;
 use crate::place::{At, Field, Place};
 use crate::problem::{Fault, Findings, quoted, quoted_list};
@@ -30,7 +30,8 @@ pub(crate) fn config(raw: &RawGateway, findings: &mut Findings) -> Option<Gatewa
         one_route(&routes.known, place, findings);
     }
 
-    let models = models(routes?, aliases, findings);
+    let models = routes.and_then(|routes| models(routes, aliases, findings));
+    let budgets = budgets::budgets(&raw.budgets, models.as_ref(), findings);
     Some(GatewayConfig {
         models: models?,
         max_body_bytes: max_body_bytes?,
@@ -40,6 +41,7 @@ pub(crate) fn config(raw: &RawGateway, findings: &mut Findings) -> Option<Gatewa
             RawOtherPaths::Pass => OtherPaths::Pass,
         },
         counting: counting?,
+        budgets: budgets?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! What ai-gateway's file may say.
 
 use crate::raw::Api;
+use crate::raw::budgets::RawBudgets;
 use crate::raw::counting::{RawCounting, RawMode};
 use crate::raw::provider::RawAnthropicVersion;
 use crate::read::List;
@@ -30,6 +31,8 @@ section! {
         other_paths: RawOtherPaths,
         /// How tokens are counted.
         counting: RawCounting,
+        /// What callers may spend.
+        budgets: RawBudgets,
     }
 }
 

@@ -98,7 +98,7 @@ impl Settling {
                 Self { step: Step::AskingReport, ..self }.spent(out)
             }
             (Step::Correcting(mut count, spent), Input::Loaded(page)) => {
-                count.correct(&Calibration::decode(page.unwrap_or_default()));
+                count.correct(&Calibration::decode(page.map_or(&[], |page| page.as_slice())));
                 let spent = Spent { input: Some((count.tokens, count.source)), ..spent };
                 Self { step: Step::AskingReport, ..self }.publish(spent, None, out)
             }

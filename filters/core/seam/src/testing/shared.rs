@@ -30,9 +30,8 @@ struct Versioned {
 impl Shared {
     /// Memory as it is once a filter with that catalogue was configured.
     pub fn new(catalogue: &Catalogue) -> Self {
-        let pages = catalogue.pages().iter();
-        let pages =
-            pages.map(|page| (page.key.clone(), Versioned { value: page.initial.clone(), version: 1 }));
+        let pages = catalogue.pages();
+        let pages = pages.map(|(key, initial)| (key, Versioned { value: initial.to_vec(), version: 1 }));
         Self(Rc::new(RefCell::new(Inner {
             pages: pages.collect(),
             catalogue: catalogue.clone(),
@@ -88,13 +87,13 @@ impl Shared {
     pub(super) fn load(&self, page: Page) -> Option<(Vec<u8>, u64)> {
         let mut inner = self.0.borrow_mut();
         inner.loads = inner.loads.saturating_add(1);
-        let key = inner.catalogue.key(page).expect("a page that the filter named").to_owned();
+        let key = inner.catalogue.key(page).expect("a page that the filter named");
         inner.pages.get(&key).map(|page| (page.value.clone(), page.version))
     }
 
     pub(super) fn swap(&self, page: Page, version: u64, value: &[u8]) -> Swapped {
         let mut inner = self.0.borrow_mut();
-        let key = inner.catalogue.key(page).expect("a page that the filter named").to_owned();
+        let key = inner.catalogue.key(page).expect("a page that the filter named");
         if inner.conflicts > 0 {
             inner.conflicts = inner.conflicts.saturating_sub(1);
             if let Some(page) = inner.pages.get_mut(&key) {

@@ -20,6 +20,38 @@ pub(super) fn find_string(object: &[u8], path: &[&str]) -> Option<Range<usize>> 
     find(object, path).filter(|span| object.get(span.start) == Some(&b'"'))
 }
 
+/// A member of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Member {
+    /// Its value.
+    pub(super) value: Range<usize>,
+    /// What has to go for the object to be the same without it: the key, the value, and one of the commas beside them.
+    pub(super) whole: Range<usize>,
+}
+
+/// The member of that key, of an object that may end too early behind it.
+pub(super) fn find_member(object: &[u8], key: &str) -> Option<Member> {
+    let mut cursor = Cursor { bytes: object, at: 0 };
+    cursor.take(b'{')?;
+    let mut comma = None;
+    loop {
+        let found = cursor.string()?;
+        cursor.take(b':')?;
+        let value = cursor.value()?;
+        if cursor.inside(&found) == Some(key.as_bytes()) {
+            let whole = match comma {
+                Some(comma) => comma..value.end,
+                None if cursor.take(b',').is_some() => found.start..cursor.at,
+                None => found.start..value.end,
+            };
+            return Some(Member { value, whole });
+        }
+        cursor.peek()?;
+        comma = Some(cursor.at);
+        cursor.take(b',')?;
+    }
+}
+
 /// A place in JSON text. Its steps fail at the end of the text and where the text is plainly no JSON; nesting costs no stack.
 struct Cursor<'a> {
     bytes: &'a [u8],
@@ -142,6 +174,24 @@ mod tests {
         check(r#"{"model":"a","model":"b"}"#, &["model"], Some(r#""a""#));
         check(r#"{"mod\u0065l":"a","model":"b"}"#, &["model"], Some(r#""b""#));
         check(r#"{"model":"a\"b\\"}"#, &["model"], Some(r#""a\"b\\""#));
+    }
+
+    #[test]
+    fn a_member_goes_with_one_of_its_commas() {
+        for (object, rest) in [
+            (r#"{"u":1,"a":2}"#, r#"{"a":2}"#),
+            (r#"{"a":2 , "u" : {"u":[1]} }"#, r#"{"a":2  }"#),
+            (r#"{"a":",\"u\":1","u":null,"b":3}"#, r#"{"a":",\"u\":1","b":3}"#),
+            (r#"{"u":1}"#, "{}"),
+            (r#"{"a":{"u":1}}"#, r#"{"a":{"u":1}}"#),
+        ] {
+            let mut bytes = object.as_bytes().to_vec();
+            if let Some(member) = find_member(&bytes, "u") {
+                bytes.drain(member.whole);
+            }
+            assert_eq!(std::str::from_utf8(&bytes).unwrap(), rest);
+        }
+        assert_eq!(find_member(b"{\"u\":1", "u"), None, "its value may go on");
     }
 
     #[test]

@@ -25,9 +25,19 @@ pub(super) struct Reader {
     dialect: Dialect,
     /// The name the client knows, as a JSON string.
     model: Vec<u8>,
+    /// Whether the client did not ask for usage, so that what says it must go.
+    usage: Wanted,
     /// How an earlier event began.
     beginning: Option<Beginning>,
     error_key: Finder<'static>,
+    usage_key: Finder<'static>,
+}
+
+/// Whether the client asked for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Yes,
+    No,
 }
 
 /// How the data of an event began, up to its model's name and on one line.
@@ -60,7 +70,18 @@ pub(super) struct Occurrences {
 pub(super) struct Found {
     /// Where in the event a model's name stands that must change, as a JSON string with its quotes.
     pub(super) model: Option<Range<usize>>,
+    /// Usage that the client did not ask for.
+    pub(super) usage: Option<Unasked>,
     pub(super) last: Option<Last>,
+}
+
+/// What of an event must go because it is there only for the sake of usage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unasked {
+    /// A member of its object, with a comma.
+    Member(Range<usize>),
+    /// All of it: there is no choice in it.
+    Event,
 }
 
 /// An event after which nothing has to be said about the stream's end.
@@ -74,7 +95,19 @@ pub(super) enum Last {
 
 impl Reader {
     pub(super) fn new(dialect: Dialect, model: &str) -> Self {
-        Self { dialect, model: json_string(model), beginning: None, error_key: Finder::new(b"\"error\"") }
+        Self {
+            dialect,
+            model: json_string(model),
+            usage: Wanted::Yes,
+            beginning: None,
+            error_key: Finder::new(b"\"error\""),
+            usage_key: Finder::new(b"\"usage\""),
+        }
+    }
+
+    /// From now on usage goes that OpenAI's streams have when it was asked for.
+    pub(super) fn drop_usage(&mut self) {
+        self.usage = Wanted::No;
     }
 
     /// The name the client knows, as a JSON string.
@@ -99,14 +132,43 @@ impl Reader {
         let length = event.len().checked_sub(after_event.len())?;
         let model_at = FIELD.len().checked_add(beginning.model_at)?;
         let model_end = FIELD.len().checked_add(beginning.data.len())?;
-        let line = || data.get(..beginning.data.len().checked_add(line_end)?);
-        let error = errors.any(&self.error_key, bytes, start..start.checked_add(length)?)
-            && line().is_some_and(has_error);
+        let line = data.get(..beginning.data.len().checked_add(line_end)?)?;
+        let error = errors.any(&self.error_key, bytes, start..start.checked_add(length)?) && has_error(line);
+        let usage = match self.usage {
+            Wanted::Yes => None,
+            Wanted::No => {
+                let usage = self.unasked_at_the_end(line);
+                usage.map_or_else(|| self.unasked(line), |usage| Some(Unasked::Member(usage)))
+            }
+        };
         let found = Found {
             model: beginning.renamed.then_some(model_at..model_end),
+            usage: usage.and_then(|usage| usage.shifted(FIELD.len())),
             last: error.then_some(Last::Error),
         };
         Some(Alike { length, found })
+    }
+
+    /// `,"usage":null` as the last member, which is how OpenAI itself ends every event but one where usage was asked for.
+    ///
+    /// What closes the object right behind it says that it is a member of the whole; that it is no part of a string is said by the comma: a
+    /// quote inside a string has a backslash before it.
+    fn unasked_at_the_end(&self, data: &[u8]) -> Option<Range<usize>> {
+        const MEMBER: &[u8] = b",\"usage\":null";
+        let rest = data.strip_suffix(b"}")?.strip_suffix(MEMBER)?;
+        Some(rest.len()..rest.len().checked_add(MEMBER.len())?)
+    }
+
+    /// What of an OpenAI event is there only for the sake of usage.
+    fn unasked(&self, data: &[u8]) -> Option<Unasked> {
+        self.usage_key.find(data)?;
+        let usage = cursor::find_member(data, "usage")?;
+        let is_report = data.get(usage.value.start) == Some(&b'{');
+        let choices = cursor::find(data, &["choices"]).and_then(|choices| data.get(choices));
+        let no_choice = choices.is_none_or(
+            |choices| matches!(choices, [b'[', inside @ .., b']'] if inside.trim_ascii().is_empty()),
+        );
+        Some(if is_report && no_choice { Unasked::Event } else { Unasked::Member(usage.whole) })
     }
 
     /// Reads an event, whose data may be cut.
@@ -116,11 +178,22 @@ impl Reader {
             [] => Found::default(),
             [line] => {
                 let found = self.read_data(name, event.get(line.clone()).unwrap_or_default());
-                Found { model: found.model.and_then(|model| shift(&model, line)), ..found }
+                Found {
+                    model: found.model.and_then(|model| shift(&model, line)),
+                    usage: found.usage.and_then(|usage| usage.shifted(line.start)),
+                    last: found.last,
+                }
             }
             lines => {
                 let found = self.read_data(name, &joined(event, lines));
-                Found { model: found.model.and_then(|model| in_line(lines, &model)), ..found }
+                Found {
+                    model: found.model.and_then(|model| in_line(lines, &model)),
+                    usage: found.usage.and_then(|usage| match usage {
+                        Unasked::Member(member) => in_line(lines, &member).map(Unasked::Member),
+                        Unasked::Event => Some(Unasked::Event),
+                    }),
+                    last: found.last,
+                }
             }
         }
     }
@@ -143,7 +216,7 @@ impl Reader {
 
     fn read_openai(&mut self, data: &[u8]) -> Found {
         if data.starts_with(DONE) {
-            return Found { model: None, last: Some(Last::Terminal) };
+            return Found { last: Some(Last::Terminal), ..Found::default() };
         }
         let alike = self.beginning.as_ref().filter(|beginning| after(data, &beginning.data).is_some());
         let model = match alike {
@@ -156,7 +229,8 @@ impl Reader {
         };
         // Hardly an event contains the key at any depth, so the object is walked for it only where one does.
         let last = (self.error_key.find(data).is_some() && has_error(data)).then_some(Last::Error);
-        Found { model: self.other_than_wanted(data, model), last }
+        let usage = if self.usage == Wanted::No { self.unasked(data) } else { None };
+        Found { model: self.other_than_wanted(data, model), usage, last }
     }
 
     fn read_anthropic(&self, name: Option<&[u8]>, data: &[u8]) -> Found {
@@ -168,10 +242,10 @@ impl Reader {
         match kind {
             Some(b"message_start") => {
                 let model = cursor::find_string(data, &["message", "model"]);
-                Found { model: self.other_than_wanted(data, model), last: None }
+                Found { model: self.other_than_wanted(data, model), ..Found::default() }
             }
-            Some(b"message_stop") => Found { model: None, last: Some(Last::Terminal) },
-            Some(b"error") => Found { model: None, last: Some(Last::Error) },
+            Some(b"message_stop") => Found { last: Some(Last::Terminal), ..Found::default() },
+            Some(b"error") => Found { last: Some(Last::Error), ..Found::default() },
             _ => Found::default(),
         }
     }
@@ -185,6 +259,18 @@ impl Reader {
         let Some(data) = data.get(..model.end).filter(|data| !data.contains(&b'\n')) else { return };
         let renamed = data.get(model.clone()) != Some(&self.model);
         self.beginning = Some(Beginning { data: data.to_vec(), model_at: model.start, renamed });
+    }
+}
+
+impl Unasked {
+    /// The same of bytes that begin so much earlier.
+    fn shifted(self, by: usize) -> Option<Self> {
+        match self {
+            Self::Member(member) => {
+                Some(Self::Member(member.start.checked_add(by)?..member.end.checked_add(by)?))
+            }
+            Self::Event => Some(Self::Event),
+        }
     }
 }
 

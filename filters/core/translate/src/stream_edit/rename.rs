@@ -17,12 +17,46 @@ pub fn rename_response(dialect: Dialect, body: &[u8], model: &str) -> Option<Vec
     (body.get(span.clone()) != Some(&json_string(model))).then(|| splice(body, span, model))
 }
 
+/// Other bytes for a part of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyEdit {
+    /// The part. Where it is empty, the bytes are put in there.
+    pub span: Range<usize>,
+    /// What stands there then.
+    pub text: Vec<u8>,
+}
+
+impl BodyEdit {
+    /// The model's name, as a JSON string, in place of that span.
+    pub fn model(span: Range<usize>, model: &str) -> Self {
+        Self { span, text: json_string(model) }
+    }
+}
+
+/// The body with all these edits, every other byte as it was. Spans must not overlap; one that does, or that is not inside the body, changes
+/// nothing.
+pub fn edit(body: &[u8], edits: &[BodyEdit]) -> Vec<u8> {
+    let mut edits: Vec<&BodyEdit> = edits.iter().collect();
+    edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    let added: usize = edits.iter().map(|edit| edit.text.len()).sum();
+    let mut out = Vec::with_capacity(body.len().saturating_add(added));
+    let mut copied = 0;
+    for BodyEdit { span, text } in edits {
+        let (Some(between), true) = (body.get(copied..span.start), span.end >= span.start) else { continue };
+        if span.end > body.len() {
+            continue;
+        }
+        out.extend_from_slice(between);
+        out.extend_from_slice(text);
+        copied = span.end;
+    }
+    out.extend_from_slice(body.get(copied..).unwrap_or_default());
+    out
+}
+
 /// The body with the model's name, as a JSON string, in place of that span of it. A span that is not inside the body changes nothing.
 pub fn splice(body: &[u8], span: Range<usize>, model: &str) -> Vec<u8> {
-    let (Some(before), Some(after)) = (body.get(..span.start), body.get(span.end..)) else {
-        return body.to_vec();
-    };
-    [before, &json_string(model), after].concat()
+    edit(body, &[BodyEdit::model(span, model)])
 }
 
 /// The name as a JSON string, with its quotes.

@@ -71,6 +71,59 @@ fn every_chunk_says_the_clients_model() {
     );
 }
 
+/// Of a stream whose client did not ask for usage.
+#[track_caller]
+fn without_usage(stream: &str, expect: &str) {
+    let edit = |chunks: &mut dyn Iterator<Item = &[u8]>| {
+        let mut edit = StreamEdit::new(Dialect::OpenAi, MODEL.to_owned()).without_usage();
+        let (mut client, mut out) = (Vec::new(), Vec::new());
+        for chunk in chunks {
+            match edit.push(chunk, &mut out) {
+                Edit::Unchanged => client.extend_from_slice(chunk),
+                Edit::Replaced => client.append(&mut out),
+            }
+        }
+        let _ = edit.finish(&mut client);
+        String::from_utf8(client).unwrap()
+    };
+    for size in [1, 2, 3, 7, stream.len()] {
+        assert_eq!(edit(&mut stream.as_bytes().chunks(size)), expect, "in chunks of {size}");
+    }
+    for at in 0..=stream.len() {
+        let (first, second) = stream.as_bytes().split_at(at);
+        assert_eq!(edit(&mut [first, second].into_iter()), expect, "split at {at}");
+    }
+}
+
+#[test]
+fn usage_that_nobody_asked_for_goes_without_a_trace() {
+    without_usage(
+        "data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":null}\n\n\
+         data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\",\\\"usage\\\":null}\"}}],\"usage\":null}\n\n\
+         data: {\"id\":\"c\",\"model\":\"m\",\"usage\" : {\"total_tokens\":3} , \"choices\":[{\"delta\":{}}]}\n\n\
+         data: {\"id\":\"c\",\"usage\":null,\"model\":\"m\",\"choices\":[{\"delta\":{\"usage\":1}}]}\n\n\
+         data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[],\"prompt_filter_results\":[],\"usage\":null}\n\n\
+         data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[ ],\"usage\":{\"total_tokens\":3}}\n\n\
+         data: [DONE]\n\n",
+        "data: {\"id\":\"c\",\"model\":\"gpt-4\",\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n\
+         data: {\"id\":\"c\",\"model\":\"gpt-4\",\"choices\":[{\"delta\":{\"content\":\",\\\"usage\\\":null}\"}}]}\n\n\
+         data: {\"id\":\"c\",\"model\":\"gpt-4\" , \"choices\":[{\"delta\":{}}]}\n\n\
+         data: {\"id\":\"c\",\"model\":\"gpt-4\",\"choices\":[{\"delta\":{\"usage\":1}}]}\n\n\
+         data: {\"id\":\"c\",\"model\":\"gpt-4\",\"choices\":[],\"prompt_filter_results\":[]}\n\n\
+         data: [DONE]\n\n",
+    );
+}
+
+#[test]
+fn usage_goes_under_any_framing_and_where_the_name_is_right() {
+    without_usage(
+        "data: {\"usage\":null,\r\ndata: \"model\":\"gpt-4\",\"choices\":[1]}\r\n\r\nid: 1\ndata: {\"model\":\"gpt-4\",\"usage\":{},\"choices\":[]}\n\n\
+         data: {\"usage\":{\"a\":1}}\n\ndata: {\"model\":\"gpt-4\",\"choices\":[1],\"usage\":null}\n\ndata: [DONE]\n\n",
+        "data: {\r\ndata: \"model\":\"gpt-4\",\"choices\":[1]}\r\n\r\n\
+         data: {\"model\":\"gpt-4\",\"choices\":[1]}\n\ndata: [DONE]\n\n",
+    );
+}
+
 #[test]
 fn the_rest_survives_byte_for_byte() {
     openai(

@@ -1,0 +1,450 @@
+//! What ai-gateway's file means for budgets: limits, units and tables, and what of these cannot be together.
+
+use std::collections::BTreeMap;
+
+use budget::{Amount, Lease, Limit, LimitError, Mode, Overflow, Quota, Rate, Span, UtcOffset, Window};
+
+use crate::check::text;
+use crate::place::{At, Field, Place};
+use crate::problem::{Fault, Findings, quoted, quoted_list};
+use crate::raw::budgets::{
+    DEFAULT_CALLERS, DEFAULT_COMPLETION_TOKENS, DEFAULT_LEASE_SECONDS, MOST_CALLERS, MOST_LEASE_SECONDS,
+    RawAmount, RawBudgetMode, RawBudgets, RawCompletions, RawDowngrade, RawLimit, RawQuota, RawRate,
+    RawScope, RawSpan, RawUnit, RawUnseen, RawWeights, RawWhenFull, RawWindow,
+};
+use crate::raw::counting::MOST_TOKENS;
+use crate::read::List;
+use crate::suggest::did_you_mean;
+use crate::{
+    BudgetHeaders, BudgetLimit, Budgets, Completions, CountingMode, Downgrade, HardStop, ModelRoute, Models,
+    Scope, Unit, UnseenAnswer, Weights,
+};
+
+/// How many budgets there may be. Each that applies is two writes to shared memory for a request.
+const MOST_LIMITS: usize = 32;
+
+/// The section, or what it is where there is none.
+pub(crate) fn budgets(
+    field: &Field<RawBudgets>,
+    models: Option<&Models>,
+    findings: &mut Findings,
+) -> Option<Budgets> {
+    let section = match field {
+        Field::Missing => return Some(Budgets::none()),
+        Field::Wrong => return None,
+        Field::Given(section) => &section.value,
+    };
+    let limits = section.limits.given().map(|list| limits(list, models, findings));
+    let default_completion_tokens =
+        whole(&section.default_completion_tokens, DEFAULT_COMPLETION_TOKENS, 0..=MOST_TOKENS, findings);
+    let least = whole(&section.least_completion_tokens, 16, 1..=MOST_TOKENS, findings);
+    let completions = section.completions.copied_or(RawCompletions::AsAsked);
+    if let (Some(RawCompletions::AsAsked), Field::Given(at)) = (completions, &section.least_completion_tokens)
+    {
+        let message = "says where shortening ends, and completions are not shortened";
+        findings.report(&at.place, Fault::new(message, "remove it, or set `completions` to `shortened`"));
+    }
+    let lease = whole(&section.lease_seconds, DEFAULT_LEASE_SECONDS, 1..=MOST_LEASE_SECONDS, findings);
+    let unseen = section.unseen_answer.copied_or(RawUnseen::Reserved);
+    let headers = section.headers.copied_or(true);
+    Some(Budgets {
+        limits: limits??,
+        default_completion_tokens: default_completion_tokens?,
+        completions: match completions? {
+            RawCompletions::AsAsked => Completions::AsAsked,
+            RawCompletions::Shortened => Completions::Shortened { least: least? },
+        },
+        lease: Lease::new(Span(lease?.saturating_mul(1_000))),
+        unseen_answer: match unseen? {
+            RawUnseen::Reserved => UnseenAnswer::Reserved,
+            RawUnseen::Prompt => UnseenAnswer::Prompt,
+        },
+        headers: if headers? { BudgetHeaders::Shown } else { BudgetHeaders::Absent },
+    })
+}
+
+fn limits(
+    list: &At<List<RawLimit>>,
+    models: Option<&Models>,
+    findings: &mut Findings,
+) -> Option<Vec<BudgetLimit>> {
+    let At { place, value: list } = list;
+    if list.items.len() > MOST_LIMITS {
+        let message = format!("{} budgets are more than {MOST_LIMITS}", list.items.len());
+        findings.report(
+            place,
+            Fault::new(message, "one budget with `per` serves any number of users, teams and models"),
+        );
+    }
+    let mut names: BTreeMap<&str, &Place> = BTreeMap::new();
+    for at in list.items.iter().filter_map(|limit| limit.value.name.given()) {
+        if let Some(first) = names.insert(&at.value, &at.place) {
+            let message = format!("{} is the budget at `{}` already", quoted(&at.value), first.path());
+            findings.report(&at.place, Fault::new(message, "give each budget a name of its own"));
+        }
+    }
+    let known: Vec<_> =
+        list.items.iter().filter_map(|at| limit(&at.place, &at.value, models, findings)).collect();
+    (list.complete && known.len() == list.items.len() && known.len() <= MOST_LIMITS).then_some(known)
+}
+
+fn limit(
+    place: &Place,
+    raw: &RawLimit,
+    models: Option<&Models>,
+    findings: &mut Findings,
+) -> Option<BudgetLimit> {
+    let name = raw.name.check(findings, |name| budget_name(name));
+    let per = scopes(&raw.per, findings);
+    let applies = applies(&raw.models, models, findings);
+    let unit = unit(raw, findings);
+    let limit = kind(place, raw, unit, findings);
+    let mode = raw.mode.copied_or(RawBudgetMode::Enforce);
+    let downgrade = match &raw.downgrade {
+        Field::Missing => Some(None),
+        Field::Wrong => None,
+        Field::Given(at) => downgrade(at, mode, models, findings).map(Some),
+    };
+    let status = raw.status.check_or(429, findings, |status| match u16::try_from(*status) {
+        Ok(status @ (402 | 403 | 429 | 503)) => Ok(status),
+        _ => Err(Fault::new(
+            format!("{status} is no status for a refusal"),
+            "use 429, or 402, 403 or 503; SDKs try again after 429 and 503",
+        )),
+    });
+    let hard_stop = raw.hard_stop.copied_or(false);
+    if let (Field::Given(At { place, value: true }), Some(RawUnit::Input | RawUnit::Requests)) =
+        (&raw.hard_stop, raw.unit.copied_or(RawUnit::Tokens))
+    {
+        let message = "this budget is not spent by what an answer says";
+        findings.report(
+            place,
+            Fault::new(message, "leave it out, or count `tokens`, `output_tokens` or `dollars`"),
+        );
+    }
+    let callers = whole(&raw.callers, DEFAULT_CALLERS, 1..=MOST_CALLERS, findings);
+    let overflow = raw.when_full.copied_or(RawWhenFull::Share);
+    if let (Some(models), Some(applies)) = (models, &applies) {
+        counted(place, applies, models, findings);
+    }
+    Some(BudgetLimit {
+        name: name?,
+        per: per?,
+        models: applies?,
+        unit: unit?,
+        limit: limit?,
+        mode: match mode? {
+            RawBudgetMode::Enforce => Mode::Enforce,
+            RawBudgetMode::Shadow => Mode::Shadow,
+        },
+        downgrade: downgrade?,
+        status: status?,
+        hard_stop: if hard_stop? { HardStop::Yes } else { HardStop::No },
+        callers: u32::try_from(callers?).ok()?,
+        overflow: match overflow? {
+            RawWhenFull::Share => Overflow::Share,
+            RawWhenFull::Refuse => Overflow::Refuse,
+        },
+    })
+}
+
+/// A budget's name stands in headers, as a key of shared memory and in statistics.
+fn budget_name(name: &str) -> Result<String, Fault> {
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    let ends =
+        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let bytes = name.as_bytes();
+    if bytes.len() <= 64
+        && bytes.iter().all(|byte| allowed(*byte))
+        && ends(bytes.first())
+        && ends(bytes.last())
+    {
+        return Ok(name.to_owned());
+    }
+    Err(Fault::new(
+        format!("{} is no name for a budget", quoted(name)),
+        "use 1 to 64 lower-case letters, digits, `-` and `_`, for example `user-day`",
+    ))
+}
+
+fn scopes(field: &Field<List<RawScope>>, findings: &mut Findings) -> Option<Vec<Scope>> {
+    let list = match field {
+        Field::Missing => return Some(Vec::new()),
+        Field::Wrong => return None,
+        Field::Given(list) => &list.value,
+    };
+    let mut scopes = Vec::new();
+    for At { place, value } in &list.items {
+        let scope = Scope::from(*value);
+        if scopes.contains(&scope) {
+            findings.report(place, Fault::new("given twice", "keep one of the two"));
+        } else {
+            scopes.push(scope);
+        }
+    }
+    scopes.sort_unstable();
+    (list.complete && scopes.len() == list.items.len()).then_some(scopes)
+}
+
+/// The models that a budget applies to, by number.
+fn applies(
+    field: &Field<List<String>>,
+    models: Option<&Models>,
+    findings: &mut Findings,
+) -> Option<Vec<usize>> {
+    let list = match field {
+        Field::Missing => return Some((0..models?.routes().len()).collect()),
+        Field::Wrong => return None,
+        Field::Given(list) => list,
+    };
+    if list.value.items.is_empty() && list.value.complete {
+        let hint = "leave `models` out for all of them, or remove the budget";
+        findings.report(&list.place, Fault::new("a budget for no model", hint));
+    }
+    let mut applies = Vec::new();
+    let mut complete = list.value.complete;
+    for at in &list.value.items {
+        let Some(pattern) = at.check(findings, |pattern| text::pattern(pattern)) else {
+            complete = false;
+            continue;
+        };
+        let Some(models) = models else { continue };
+        let before = applies.len();
+        applies.extend(
+            models.routes().iter().enumerate().filter(|(_, route)| covers(&pattern, route)).map(|(n, _)| n),
+        );
+        if applies.len() == before {
+            let names = || models.routes().iter().map(|route| route.name.as_str());
+            let message = format!(
+                "{} is none of the `models` (configured: {})",
+                quoted(&pattern),
+                quoted_list(names())
+            );
+            let hint = "name one as it stands in `models`, or a prefix of some followed by `*`";
+            findings.report(&at.place, Fault::new(message, did_you_mean(&pattern, names(), hint)));
+            complete = false;
+        }
+    }
+    applies.sort_unstable();
+    applies.dedup();
+    (complete && !applies.is_empty()).then_some(applies)
+}
+
+fn covers(pattern: &str, route: &ModelRoute) -> bool {
+    pattern == route.name || pattern.strip_suffix('*').is_some_and(|prefix| route.name.starts_with(prefix))
+}
+
+/// What is not counted cannot be limited.
+fn counted(place: &Place, applies: &[usize], models: &Models, findings: &mut Findings) {
+    let routes = applies.iter().filter_map(|number| models.routes().get(*number));
+    let off: Vec<_> =
+        routes.filter(|route| route.counting == CountingMode::Off).map(|route| route.name.as_str()).collect();
+    if !off.is_empty() {
+        let message = format!("a budget needs counting, which is `off` for {}", quoted_list(off.into_iter()));
+        let hint = "set `counting` to `auto` there, or name the budget's `models` without them";
+        findings.report(place, Fault::new(message, hint));
+    }
+}
+
+fn unit(raw: &RawLimit, findings: &mut Findings) -> Option<Unit> {
+    let unit = raw.unit.copied_or(RawUnit::Tokens)?;
+    if let (Field::Given(at), false) = (&raw.weights, unit == RawUnit::Weighted) {
+        let hint = "set `unit` to `weighted_tokens`, or remove the weights";
+        findings.report(&at.place, Fault::new("weights are only for `weighted_tokens`", hint));
+        return None;
+    }
+    Some(match unit {
+        RawUnit::Tokens => Unit::Tokens,
+        RawUnit::Input => Unit::Input,
+        RawUnit::Output => Unit::Output,
+        RawUnit::Weighted => Unit::Weighted(weights(&raw.weights, findings)?),
+        RawUnit::Requests => Unit::Requests,
+        RawUnit::Dollars => Unit::MicroDollars,
+    })
+}
+
+fn weights(field: &Field<RawWeights>, findings: &mut Findings) -> Option<Weights> {
+    let raw = match field {
+        Field::Missing => {
+            return Some(Weights { input: 1_000, cached: 1_000, output: 1_000, reasoning: 1_000 });
+        }
+        Field::Wrong => return None,
+        Field::Given(at) => &at.value,
+    };
+    let mut weight = |field| whole(field, 1_000, 0..=1_000_000, findings);
+    let (input, cached) = (weight(&raw.input_permille), weight(&raw.cached_permille));
+    let (output, reasoning) = (weight(&raw.output_permille), weight(&raw.reasoning_permille));
+    Some(Weights { input: input?, cached: cached?, output: output?, reasoning: reasoning? })
+}
+
+/// The rate or the quota: one of the two.
+fn kind(place: &Place, raw: &RawLimit, unit: Option<Unit>, findings: &mut Findings) -> Option<Limit> {
+    match (&raw.rate, &raw.quota) {
+        (Field::Missing, Field::Missing) => {
+            let hint = "add `rate`: {\"amount\": 10000, \"per\": \"minute\"}, or `quota`: {\"amount\": 100000, \"window\": \"day\"}";
+            findings.report(place, Fault::new("a budget without an amount", hint));
+            None
+        }
+        (Field::Given(_), Field::Given(quota)) => {
+            let hint = "make two budgets of it, which both apply";
+            findings.report(&quota.place, Fault::new("a budget has a rate or a quota, not both", hint));
+            None
+        }
+        (Field::Given(at), _) => rate(at, unit, findings),
+        (_, Field::Given(at)) => quota(&at.value, unit, findings),
+        (Field::Wrong, _) | (_, Field::Wrong) => None,
+    }
+}
+
+fn rate(at: &At<RawRate>, unit: Option<Unit>, findings: &mut Findings) -> Option<Limit> {
+    let RawRate { amount, per, burst } = &at.value;
+    let amount = amount.check(findings, |raw| amount_of(raw, unit));
+    let burst = burst.check_or(None, findings, |raw| amount_of(raw, unit).map(Some));
+    let per = per.given().map(|at| match at.value {
+        RawSpan::Second => Span(1_000),
+        RawSpan::Minute => Span(60_000),
+        RawSpan::Hour => Span(3_600_000),
+        RawSpan::Day => Span(86_400_000),
+    });
+    let rate = match Rate::new(amount?, per?) {
+        Ok(rate) => rate,
+        Err(error @ (LimitError::NeverRefills | LimitError::Span(_))) => {
+            findings.report(
+                &at.place,
+                Fault::new(error.to_string(), "write how much a caller may spend in each span"),
+            );
+            return None;
+        }
+    };
+    Some(Limit::Rate(match burst? {
+        Some(burst) => rate.with_burst(burst),
+        None => rate,
+    }))
+}
+
+fn quota(raw: &RawQuota, unit: Option<Unit>, findings: &mut Findings) -> Option<Limit> {
+    let amount = raw.amount.check(findings, |raw| amount_of(raw, unit));
+    let window = raw.window.given().map(|at| match at.value {
+        RawWindow::Minute => Window::Minute,
+        RawWindow::Hour => Window::Hour,
+        RawWindow::Day => Window::Day,
+        RawWindow::Week => Window::Week,
+        RawWindow::Month => Window::Month,
+    });
+    let offset = raw.utc_offset.check_or(UtcOffset::UTC, findings, |text| {
+        utc_offset(text).ok_or_else(|| {
+            Fault::new(
+                format!("{} is no offset from UTC", quoted(text)),
+                "write hours and minutes, as in `+02:00` or `-05:30`",
+            )
+        })
+    });
+    Some(Limit::Quota(Quota::new(amount?, window?).at_offset(offset?)))
+}
+
+/// `+02:00`, in minutes.
+fn utc_offset(text: &str) -> Option<UtcOffset> {
+    let (sign, rest) = match text.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = rest.split_once(':')?;
+    let two_digits = |text: &str| {
+        (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| text.parse::<i16>().ok())
+            .flatten()
+    };
+    let (hours, minutes) = (two_digits(hours)?, two_digits(minutes).filter(|minutes| *minutes < 60)?);
+    UtcOffset::from_minutes(hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(sign)?)
+}
+
+/// An amount in the budget's own unit: for money, millionths of a dollar.
+fn amount_of(raw: &RawAmount, unit: Option<Unit>) -> Result<Amount, Fault> {
+    const MILLION: u64 = 1_000_000;
+    let money = unit == Some(Unit::MicroDollars);
+    match raw {
+        RawAmount::Whole(whole) if money => match whole.checked_mul(MILLION) {
+            Some(micros) => Ok(Amount(micros)),
+            None => Err(Fault::new(format!("{whole} dollars are too many"), "write what can be spent")),
+        },
+        RawAmount::Whole(whole) => Ok(Amount(*whole)),
+        RawAmount::Decimal(text) if money => micro_dollars(text).map(Amount).ok_or_else(|| {
+            Fault::new(
+                format!("{} is no amount of dollars", quoted(text)),
+                "write digits with at most six decimals, such as `\"500\"` or `\"0.25\"`",
+            )
+        }),
+        RawAmount::Decimal(_) => {
+            Err(Fault::new("expected a whole number, got a string", "write it without quotes"))
+        }
+    }
+}
+
+/// Dollars as they are written, in millionths.
+fn micro_dollars(text: &str) -> Option<u64> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(decimals) || decimals.len() > 6 {
+        return None;
+    }
+    let decimals = format!("{decimals:0<6}").parse::<u64>().ok()?;
+    whole.parse::<u64>().ok()?.checked_mul(1_000_000)?.checked_add(decimals)
+}
+
+fn downgrade(
+    at: &At<RawDowngrade>,
+    mode: Option<RawBudgetMode>,
+    models: Option<&Models>,
+    findings: &mut Findings,
+) -> Option<Downgrade> {
+    let raw = &at.value;
+    if mode == Some(RawBudgetMode::Shadow) {
+        let message = "a budget that is only reported sends nobody to another model";
+        findings.report(&at.place, Fault::new(message, "set `mode` to `enforce`, or remove `downgrade`"));
+    }
+    let to = raw.to.check(findings, |model| text::model(model));
+    if let (Some(to), Some(models), Field::Given(at)) = (&to, models, &raw.to)
+        && models.resolve(to).is_none()
+    {
+        let names = || models.routes().iter().map(|route| route.name.as_str());
+        let message = format!("unknown model {} (configured: {})", quoted(to), quoted_list(names()));
+        findings.report(
+            &at.place,
+            Fault::new(message, did_you_mean(to, names(), "add it to `models`, or name one of them")),
+        );
+        return None;
+    }
+    let below_percent = whole(&raw.below_percent, 10, 0..=100, findings);
+    Some(Downgrade { to: to?, below_percent: below_percent? })
+}
+
+fn whole(
+    field: &Field<u64>,
+    default: u64,
+    range: std::ops::RangeInclusive<u64>,
+    findings: &mut Findings,
+) -> Option<u64> {
+    field.check_or(default, findings, |number| {
+        if range.contains(number) {
+            return Ok(*number);
+        }
+        let (least, most) = (range.start(), range.end());
+        Err(Fault::new(
+            format!("{number} is not from {least} to {most}"),
+            format!("leave it out for {default}"),
+        ))
+    })
+}
+
+impl From<RawScope> for Scope {
+    fn from(scope: RawScope) -> Self {
+        match scope {
+            RawScope::User => Self::User,
+            RawScope::Team => Self::Team,
+            RawScope::Key => Self::Key,
+            RawScope::Model => Self::Model,
+        }
+    }
+}
