@@ -227,11 +227,15 @@ impl Gateway {
                 self.request_body(asked, held, true, out)
             }
             (State::ReadingBody(asked), Input::Bytes(body)) => self.complete_body(asked, body, out),
-            (State::Judging(plan, judging), Input::Loaded(page)) => match judging.corrected(page, out) {
-                Ok(accounting) => self.forward(*plan, accounting, out),
-                Err(refusal) => refuse(&refusal, out),
-            },
-            (State::Telling(telling), Input::Loaded(page)) => tell(&telling.corrected(page), out),
+            (State::Judging(plan, judging), Input::Loaded(page)) => {
+                match judging.corrected(page.as_deref().map(Vec::as_slice), out) {
+                    Ok(accounting) => self.forward(*plan, accounting, out),
+                    Err(refusal) => refuse(&refusal, out),
+                }
+            }
+            (State::Telling(telling), Input::Loaded(page)) => {
+                tell(&telling.corrected(page.as_deref().map(Vec::as_slice)), out)
+            }
             (State::Forwarded(forwarded), Input::ResponseHeaders { headers, end_of_stream }) => {
                 answer::account(&mut self.accounting, &forwarded, &headers);
                 if answer::may_have_another_status(&headers) {

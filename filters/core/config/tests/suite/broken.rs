@@ -78,7 +78,7 @@ pub(crate) const GATEWAY: &[Broken] = &[
     Broken {
         name: "several at once in the order of the document",
         json: r#"{"modles": 1, "max_body_bytes": "8 MiB", "other_paths": "allow", "models": [{"name": "gpt-4", "targets": [{"provider": "openai", "api": "opanei"}, {"api": "anthropic", "modle": 3}]}, {"route": 7}, 5, null], "aliases": {"match": "a", "model": "gpt-4"}, "headers_held": "yes"}"#,
-        problems: r#"modles: unknown field (known: `models`, `aliases`, `max_body_bytes`, `headers_held`, `other_paths`, `counting`)
+        problems: r#"modles: unknown field (known: `models`, `aliases`, `max_body_bytes`, `headers_held`, `other_paths`, `counting`, `budgets`)
   hint: did you mean `models`?
 max_body_bytes: expected a whole number, got a string
   hint: write it without quotes
