@@ -47,6 +47,11 @@ impl Layout {
         Self { kind: limit.kind(), pages: if pages == 0 { 1 } else { pages }, overflow }
     }
 
+    /// What its entries are for.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// How many pages there are, with the shared one.
     pub const fn pages(&self) -> u32 {
         match self.overflow {

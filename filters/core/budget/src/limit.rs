@@ -21,7 +21,8 @@ impl Limit {
         }
     }
 
-    pub(crate) const fn kind(&self) -> Kind {
+    /// Which of the two it is.
+    pub const fn kind(&self) -> Kind {
         match self {
             Self::Rate(_) => Kind::Rate,
             Self::Quota(_) => Kind::Quota,
@@ -53,6 +54,16 @@ pub enum Kind {
     Quota,
 }
 
+impl Kind {
+    /// Its name, for the keys of a store and for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Quota => "quota",
+        }
+    }
+}
+
 /// A token bucket: at most `burst` at once, refilled with `amount` per span, to the unit and without drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
@@ -77,6 +88,11 @@ impl Rate {
         Ok(Self { amount, per: per.0 as u32, burst: amount })
     }
 
+    /// The time in which `amount` is refilled.
+    pub const fn span(self) -> Span {
+        Span(self.per as u64)
+    }
+
     /// The same rate with another amount at once.
     #[must_use]
     pub const fn with_burst(self, burst: Amount) -> Self {
@@ -96,6 +112,11 @@ impl Quota {
     /// `amount` in each window of UTC.
     pub const fn new(amount: Amount, window: Window) -> Self {
         Self { amount, window, offset: UtcOffset::UTC }
+    }
+
+    /// The window.
+    pub const fn window(self) -> Window {
+        self.window
     }
 
     /// The same quota with windows that begin at another midnight.

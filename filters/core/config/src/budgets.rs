@@ -103,11 +103,22 @@ pub struct Downgrade {
 pub enum Completions {
     /// It is refused.
     AsAsked,
-    /// Its limit of tokens is lowered to what is left.
+    /// Its limit of tokens is lowered to what is left; with [`Unlimited::Default`], one that has none gets the default.
     Shortened {
         /// The fewest tokens that are worth asking for.
         least: u64,
+        /// What becomes of requests that do not say how long their answer may become.
+        unlimited: Unlimited,
     },
+}
+
+/// What becomes of requests that do not say how long their answer may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlimited {
+    /// Nothing: where the answer becomes longer than what was reserved, the caller owes the rest.
+    AsAsked,
+    /// They get the default as their limit.
+    Default,
 }
 
 /// What an answer is charged that nobody has seen, because its client left before it came.

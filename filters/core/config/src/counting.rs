@@ -11,6 +11,8 @@ pub struct Counting {
     pub families: Families,
     /// Whether the prompt's tokens are told in a header.
     pub header: InputTokensHeader,
+    /// Whether streams report their usage also where the client did not ask for it.
+    pub stream_usage: StreamUsage,
     /// Whether clients' questions about tokens are answered here.
     pub endpoints: LocalEndpoints,
 }
@@ -44,4 +46,13 @@ pub enum LocalEndpoints {
     Served,
     /// They are paths as any other.
     Absent,
+}
+
+/// Whether OpenAI's streams are asked for their usage where the client did not. What they then say of it, the client does not see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamUsage {
+    /// They are.
+    Always,
+    /// Only where the client asks.
+    AsAsked,
 }

@@ -28,9 +28,10 @@ mod schema;
 mod suggest;
 
 pub use budgets::{
-    BudgetHeaders, BudgetLimit, Budgets, Completions, Downgrade, HardStop, Scope, Unit, UnseenAnswer, Weights,
+    BudgetHeaders, BudgetLimit, Budgets, Completions, Downgrade, HardStop, Scope, Unit, Unlimited,
+    UnseenAnswer, Weights,
 };
-pub use counting::{Counting, CountingMode, InputTokensHeader, LocalEndpoints};
+pub use counting::{Counting, CountingMode, InputTokensHeader, LocalEndpoints, StreamUsage};
 pub use gateway::{GatewayConfig, HeadersHeld, OtherPaths};
 pub use models::{ModelRoute, Models, PlannedTarget, Resolved};
 pub use problem::{Problem, Problems};

@@ -9,13 +9,16 @@ mod transcript;
 
 use std::rc::Rc;
 
-use llm_api::{Dialect, Usage};
+use budget::Ticket;
+use config::CountingMode;
+use llm_api::Usage;
 use metering::{Calibration, Generated, Limits, Prompt};
 use seam::{Effect, Output, UsageReport, names};
 
 use crate::admission::Metered;
 use crate::meter::{Meter, RouteMeter, Source, TargetMeter};
-use settling::Settling;
+use crate::quantity::Expected;
+use settling::{Ending, Settling};
 use transcript::Transcript;
 
 /// The largest body that is kept until the answer is over, in bytes. Of a larger one samples are counted at once: a worker has thousands of
@@ -31,11 +34,11 @@ const PLAUSIBLE_TOKENS: u64 = 1_000_000_000;
 /// The accounting of one request.
 ///
 /// ```text
-///  Nothing ◄──── an error is no answer ─────────────┐
-///                                                   │
+///                    ┌── an error is no answer ──► Failed, or Nothing where nothing was reserved
+///                    │                              │
 ///  admission ──► Forwarded ──answer's headers──► Answering ⟲ body
 ///                    │                              │
-///                    └──────────── end ─────────────┴──► Settling ⟲ the provider's report, learnt corrections ──► Nothing
+///                    └──────────── end ─────────────┴──► Settling ⟲ the provider's report, budgets, learnt corrections ──► Nothing
 /// ```
 ///
 /// Only [`admit`](crate::admission::admit) opens one, and only for a request that is planned.
@@ -47,6 +50,8 @@ pub(crate) enum Accounting {
     Forwarded(Box<Account>),
     /// Its answer has begun.
     Answering(Box<Account>, Box<Answered>),
+    /// There is no answer: what was reserved is given back.
+    Failed(Box<Account>),
     /// Its stream is over.
     Settling(Box<Settling>),
 }
@@ -60,6 +65,16 @@ pub(crate) struct Account {
     prompt: Option<Count>,
     /// Its body, where nobody had.
     kept: Option<Vec<u8>>,
+    /// What its budgets hold for it.
+    reserved: Option<Reserved>,
+}
+
+/// What the budgets of a request hold for it.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    pub(crate) ticket: Ticket,
+    /// In tokens.
+    pub(crate) expected: Expected,
 }
 
 /// A number of tokens of a prompt.
@@ -88,6 +103,7 @@ pub(crate) struct Answered {
     transcript: Option<Transcript>,
     /// Whether a report was not believed.
     implausible: bool,
+    ending: Ending,
 }
 
 /// Who read what the provider reports.
@@ -107,7 +123,25 @@ impl Accounting {
 
     /// There will be no answer: what failed costs nothing.
     pub(crate) fn fail(&mut self) {
-        *self = Self::Nothing;
+        *self = match std::mem::replace(self, Self::Nothing) {
+            Self::Forwarded(account) | Self::Answering(account, _) if account.reserved.is_some() => {
+                Self::Failed(account)
+            }
+            _ => Self::Nothing,
+        };
+    }
+
+    /// Keeps the body of a request whose prompt may have to be counted later.
+    pub(crate) fn keep(&mut self, body: Vec<u8>) {
+        let Self::Forwarded(account) = self else { return };
+        if account.prompt.is_some() {
+            return;
+        }
+        if body.len() <= KEPT_BYTES {
+            account.kept = Some(body);
+        } else {
+            account.prompt = account.count(account.target(), &body, SAMPLED_OF_LARGE);
+        }
     }
 
     /// An answer begins, from that provider.
@@ -172,31 +206,25 @@ impl Accounting {
     pub(crate) fn prompt(&self) -> Option<Count> {
         match self {
             Self::Forwarded(account) | Self::Answering(account, _) => account.prompt,
-            Self::Nothing | Self::Settling(_) => None,
+            Self::Nothing | Self::Failed(_) | Self::Settling(_) => None,
         }
     }
 }
 
 impl Account {
-    /// An account for that request, and its body where it may have to be counted later.
-    pub(crate) fn new(meter: Rc<Meter>, metered: Metered, body: Option<&[u8]>) -> Self {
-        let mut account = Self { meter, metered, prompt: None, kept: None };
-        match body {
-            Some(body) if body.len() <= KEPT_BYTES => account.kept = Some(body.to_vec()),
-            Some(body) => account.prompt = account.count(account.target(), body, SAMPLED_OF_LARGE),
-            None => {}
+    /// The accounting of that request, with the tokens of its prompt where they are known.
+    pub(crate) fn open(
+        meter: &Rc<Meter>,
+        metered: &Metered,
+        prompt: Option<Count>,
+        reserved: Option<Reserved>,
+    ) -> Accounting {
+        let counts = meter.route(metered.route).is_some_and(|route| route.mode != CountingMode::Off);
+        if !counts {
+            return Accounting::Nothing;
         }
-        account
-    }
-
-    /// The accounting, with the tokens of the prompt where they are known.
-    pub(crate) fn open(mut self, prompt: Option<Count>) -> Accounting {
-        self.prompt = prompt.or(self.prompt);
-        Accounting::Forwarded(Box::new(self))
-    }
-
-    pub(crate) const fn dialect(&self) -> Dialect {
-        self.metered.dialect
+        let (meter, metered) = (Rc::clone(meter), metered.clone());
+        Accounting::Forwarded(Box::new(Self { meter, metered, prompt, kept: None, reserved }))
     }
 
     pub(crate) fn route(&self) -> Option<&RouteMeter> {

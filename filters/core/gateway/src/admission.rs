@@ -1,30 +1,28 @@
-//! Whether a request is within its limits, by as little counting as that takes.
-//!
-//! ```text
-//!                mode, limits, header                            its family's estimates are learnt
-//! a planned body ─┬─ nobody wants to know ──► admitted, uncounted      │
-//!                 ├─ its bound fits (auto) ─► admitted, uncounted      ▼
-//!                 └─ counted ─┬────────────────────────────────► Judging ──page──► admitted, or refused
-//!                             └─ exact ──► admitted, or refused
-//! ```
+//! Whether a request may be made: within its limits and its budgets, by as little counting as that takes.
+
+pub(crate) mod prompt;
 
 use std::rc::Rc;
 
-use config::{CountingMode, InputTokensHeader};
-use llm_api::Dialect;
-use metering::{Calibration, Family, Limits, NotCountable, Part, Prompt, Surface, UpTo};
-use seam::{Effect, Output, Page};
+use budget::{
+    Admission as Reservation, Amount, Answer, Decision, Millis, Opinion, Settlement, Ticket, Verdict,
+};
+use config::{Completions, Resolved, Unlimited};
+use llm_api::{ApiError, Dialect, ErrorKind};
+use metering::{Calibration, Surface};
+use pricing::CacheWrites;
+use seam::{Clock, Effect, Flow, Input, Output, names};
 
-use crate::accounting::{Account, Accounting, Count};
-use crate::limits::{self, Limit};
-use crate::meter::{Meter, RouteMeter, Source};
+use crate::accounting::{Account, Accounting, Reserved};
+use crate::caller::Caller;
+use crate::ledger::Transaction;
+use crate::meter::Meter;
+use crate::quantity::{self, Expected, PossiblePrices};
 use crate::refusal::Refusal;
-
-/// Bytes of text that are counted of a prompt where its mode is `estimate`, and where a number only has to be named.
-const SAMPLED_BYTES: usize = 1 << 10;
-
-/// Learnt corrections are at most this factor, up or down: `Calibration::factor_permille` is from 250 to 4,000.
-const LARGEST_CORRECTION: u64 = 4;
+use crate::request::{self, Plan};
+use crate::routes::Routes;
+use crate::told::{self, Told};
+use prompt::Known;
 
 /// Which of the configured models and targets a request is counted for: those of the first attempt.
 #[derive(Clone, Debug)]
@@ -34,174 +32,381 @@ pub(crate) struct Metered {
     pub(crate) surface: Surface,
     /// The route's number.
     pub(crate) route: usize,
-    /// The target's number among the route's.
+    /// The first attempt's target, by its number among the route's.
     pub(crate) target: usize,
+    /// All targets that the request may come to.
+    pub(crate) able: Vec<usize>,
     /// The model's name after aliases, which is the target's where that has none of its own.
     pub(crate) model: String,
+    /// Whether a stream is asked for.
+    pub(crate) stream: bool,
 }
 
-/// What became of a request that was looked at.
+/// How often an answer is shortened because in the meantime others have taken what was left for it.
+const SHORTENINGS: u32 = 3;
+
+/// A request that is being looked at.
+///
+/// ```text
+///              its bound is within every limit, or nobody wants to know
+///  planned ─┬────────────────────────────────────────────────┐
+///           │                                                ▼          all agree
+///           └─ counted ─► Correcting ─► judged ───────► Reserving ─────────────────► admitted
+///                ▲       an estimate      │ too long         │ ▲
+///                │                        ▼                  │ └── its answer is shortened
+///                │                     refused ◄─────────────┤
+///                │                                           ▼
+///                └── only a bound was known ──────────── GivingBack ──► planned again, for a cheaper model
+/// ```
+///
+/// Only what passed through here has an [`Accounting`] with a reservation in it.
 #[derive(Debug)]
-pub(crate) enum Admission {
-    /// It may go on.
-    Admitted(Accounting),
-    /// Its estimate has to be corrected first, by what stands on that page.
-    Correcting(Page, Box<Judging>),
+pub(crate) struct Admitting {
+    routes: Rc<Routes>,
+    caller: Caller,
+    body: Vec<u8>,
+    plan: Plan,
+    known: Known,
+    /// The most tokens of each answer, where that is less than was asked for.
+    shortened: Option<u64>,
+    shortenings: u32,
+    downgraded: bool,
+    step: Step,
 }
 
-/// A request whose estimate is not corrected yet. Only [`admit`] makes one, and only its correction makes an [`Accounting`] of it.
 #[derive(Debug)]
-pub(crate) struct Judging {
-    account: Account,
-    estimate: Count,
+enum Step {
+    /// The estimate has to be corrected first.
+    Correcting,
+    /// The budgets are asked.
+    Reserving(Transaction<Reservation>),
+    /// What was granted is given back, to begin again.
+    GivingBack(Transaction<Settlement>, Again),
 }
 
-/// Looks at a request that is planned, before it goes anywhere.
+/// Why a request is looked at a second time.
+#[derive(Debug)]
+enum Again {
+    /// Only a bound of its prompt was known, and a budget has no room for that.
+    Counted,
+    /// A budget is nearly spent, and this is the cheaper model.
+    As(String),
+}
+
+/// How far it is.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// The host is to bring something.
+    Waiting(Box<Admitting>, Flow),
+    /// It may be made.
+    Admitted(Box<Admitted>),
+    /// It may not.
+    Refused(Refusal),
+}
+
+/// A request that may be made.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) plan: Plan,
+    /// As the client sent it.
+    pub(crate) body: Vec<u8>,
+    pub(crate) accounting: Accounting,
+    pub(crate) told: Told,
+}
+
+impl Metered {
+    pub(crate) fn of(dialect: Dialect, surface: Surface, resolved: &Resolved<'_>) -> Self {
+        let model = resolved.model.to_owned();
+        Self { dialect, surface, route: resolved.number, target: 0, able: Vec::new(), model, stream: false }
+    }
+}
+
+/// Looks at a request, before it goes anywhere.
 pub(crate) fn admit(
-    meter: &Rc<Meter>,
-    metered: Metered,
-    body: &[u8],
+    routes: &Rc<Routes>,
+    dialect: Dialect,
+    caller: Caller,
+    body: Vec<u8>,
+    clock: &dyn Clock,
     out: &mut dyn Output,
-) -> Result<Admission, Refusal> {
-    let (Some(route), dialect) = (meter.route(metered.route), metered.dialect) else {
-        return Ok(Admission::Admitted(Accounting::Nothing));
+) -> Progress {
+    caller.publish(out);
+    let plan = match request::plan(&routes.config, dialect, &body, None) {
+        Ok(plan) => plan,
+        Err(refusal) => return Progress::Refused(refusal),
     };
-    let Some(target) = route.target(metered.target).filter(|_| route.mode != CountingMode::Off) else {
-        return Ok(Admission::Admitted(Accounting::Nothing));
+    let admitting = Admitting {
+        routes: Rc::clone(routes),
+        caller,
+        body,
+        plan,
+        known: Known::Nothing,
+        shortened: None,
+        shortenings: 0,
+        downgraded: false,
+        step: Step::Correcting,
     };
-    let family = meter.family(target, &metered.model);
-    let wanted = wanted(meter, route, family, metered.surface, body, out);
-    let account = |kept: bool| Account::new(Rc::clone(meter), metered.clone(), kept.then_some(body));
-    let Wanted::Counted { sampled } = wanted else {
-        return Ok(Admission::Admitted(account(true).open(None)));
-    };
-    out.emit(Effect::Count(route.counted, 1));
-    let limit = route.limits().min_by_key(|limit| limit.most());
-    let mut most = meter.counting().extrapolate_above;
-    if sampled {
-        most = most.min(SAMPLED_BYTES);
-    }
-    let counted = count(metered.surface, family, body, &Limits { extrapolate_above: most }, limit);
-    let refuse = |refusal, out: &mut dyn Output| {
-        out.emit(Effect::Count(route.refused, 1));
-        Err(refusal)
-    };
-    let prompt = match (counted, limit) {
-        (Ok(UpTo::Within(Prompt { uncharged: Some(part), .. })), Some(_)) => {
-            return refuse(limits::not_countable(dialect, part), out);
-        }
-        (Ok(UpTo::Within(prompt)), _) => prompt,
-        (Ok(UpTo::MoreThan(_)), Some(limit)) => {
-            let about = about(metered.surface, family, body).max(limit.most().saturating_add(1));
-            return refuse(limit.exceeded(dialect, about, Source::Extrapolated), out);
-        }
-        (Err(_), Some(_)) => return refuse(limits::not_countable(dialect, Part::Body), out),
-        // Without a limit what cannot be counted is the provider's to judge.
-        (Ok(UpTo::MoreThan(_)) | Err(_), None) => return Ok(Admission::Admitted(account(false).open(None))),
-    };
-    let judging = Judging { account: account(false), estimate: Count::of(prompt) };
-    match &target.learning {
-        Some(learning) if !family.is_exact() => Ok(Admission::Correcting(learning.page, Box::new(judging))),
-        _ => judging.judged(out).map(Admission::Admitted),
-    }
+    Box::new(admitting).look(clock, out).unwrap_or_else(Progress::Refused)
 }
 
-/// What has to be known of a prompt before it is sent.
-enum Wanted {
-    Nothing,
-    Counted { sampled: bool },
-}
-
-fn wanted(
-    meter: &Meter,
-    route: &RouteMeter,
-    family: &Family,
-    surface: Surface,
-    body: &[u8],
-    out: &mut dyn Output,
-) -> Wanted {
-    match route.mode {
-        CountingMode::Off => return Wanted::Nothing,
-        CountingMode::Exact => return Wanted::Counted { sampled: false },
-        CountingMode::Estimate => return Wanted::Counted { sampled: true },
-        CountingMode::Auto if meter.counting().header == InputTokensHeader::Shown => {
-            return Wanted::Counted { sampled: false };
-        }
-        CountingMode::Auto => {}
-    }
-    let Some(limit) = route.limits().min_by_key(|limit| limit.most()) else { return Wanted::Nothing };
-    // The bound is one of uncorrected estimates, and may be multiplied by at most that.
-    let correction = if family.is_exact() { 1 } else { LARGEST_CORRECTION };
-    match metering::bound(surface, family, body) {
-        Ok(bound) if bound.saturating_mul(correction) <= limit.most() => {
-            out.emit(Effect::Count(route.bounded, 1));
-            Wanted::Nothing
-        }
-        _ => Wanted::Counted { sampled: false },
-    }
-}
-
-/// Counts, and stops where the limit is exceeded whatever the correction.
-fn count(
-    surface: Surface,
-    family: &Family,
-    body: &[u8],
-    limits: &Limits,
-    limit: Option<Limit>,
-) -> Result<UpTo, NotCountable> {
-    let Some(limit) = limit else {
-        return metering::prompt(surface, family, body, limits).map(UpTo::Within);
-    };
-    let correction = if family.is_exact() { 1 } else { LARGEST_CORRECTION };
-    metering::prompt_up_to(surface, family, body, limits, limit.most().saturating_mul(correction))
-}
-
-/// A number to name where counting stopped.
-fn about(surface: Surface, family: &Family, body: &[u8]) -> u64 {
-    let limits = Limits { extrapolate_above: SAMPLED_BYTES };
-    metering::prompt(surface, family, body, &limits).map_or(0, |prompt| prompt.tokens)
-}
-
-impl Judging {
-    /// Corrects the estimate by what stands on its page, and judges it.
-    pub(crate) fn corrected(
-        mut self,
-        page: Option<&[u8]>,
+impl Admitting {
+    /// Takes what the host brought.
+    pub(crate) fn take(
+        mut self: Box<Self>,
+        input: Input<'_>,
+        clock: &dyn Clock,
         out: &mut dyn Output,
-    ) -> Result<Accounting, Refusal> {
-        self.estimate.correct(&Calibration::decode(page.unwrap_or_default()));
-        self.judged(out)
+    ) -> Progress {
+        let routes = Rc::clone(&self.routes);
+        let budgets = &routes.meter.budgets;
+        let progress = match std::mem::replace(&mut self.step, Step::Correcting) {
+            Step::Correcting => {
+                if let (Known::Counted(counted), Input::Loaded(page)) = (&mut self.known, input) {
+                    counted.count.correct(&Calibration::decode(page.map_or(&[], |page| page.as_slice())));
+                }
+                self.judge(clock, out)
+            }
+            Step::Reserving(mut asking) => match asking.take(input, clock, budgets, out) {
+                Some(flow) => Ok(self.wait(Step::Reserving(asking), flow)),
+                None => self.decided(asking.into_work().decide(), clock, out),
+            },
+            Step::GivingBack(mut giving, again) => match giving.take(input, clock, budgets, out) {
+                Some(flow) => Ok(self.wait(Step::GivingBack(giving, again), flow)),
+                None => self.again(again, clock, out),
+            },
+        };
+        progress.unwrap_or_else(Progress::Refused)
     }
 
-    fn judged(self, out: &mut dyn Output) -> Result<Accounting, Refusal> {
-        let Self { account, estimate } = self;
-        let dialect = account.dialect();
-        if let Some(route) = account.route() {
+    fn wait(mut self: Box<Self>, step: Step, flow: Flow) -> Progress {
+        self.step = step;
+        Progress::Waiting(self, flow)
+    }
+
+    fn meter(&self) -> &Rc<Meter> {
+        &self.routes.meter
+    }
+
+    /// What has to be known of its prompt?
+    fn look(mut self: Box<Self>, clock: &dyn Clock, out: &mut dyn Output) -> Result<Progress, Refusal> {
+        self.known = prompt::look(self.meter(), self.plan.metered(), &self.body, out)?;
+        self.counted(clock, out)
+    }
+
+    fn counted(self: Box<Self>, clock: &dyn Clock, out: &mut dyn Output) -> Result<Progress, Refusal> {
+        match &self.known {
+            Known::Counted(counted) if counted.page.is_some() => {
+                let flow = counted.page.map_or(Flow::Continue, Flow::Load);
+                Ok(self.wait(Step::Correcting, flow))
+            }
+            _ => self.judge(clock, out),
+        }
+    }
+
+    /// Is it within the model's own limits?
+    fn judge(self: Box<Self>, clock: &dyn Clock, out: &mut dyn Output) -> Result<Progress, Refusal> {
+        let metered = self.plan.metered();
+        if let (Known::Counted(counted), Some(route)) = (&self.known, self.meter().route(metered.route)) {
             for limit in route.limits() {
-                if let Err(refusal) = limit.judge(dialect, estimate.tokens, estimate.source) {
-                    out.emit(Effect::Count(route.refused, 1));
-                    return Err(refusal);
-                }
+                let judged = limit.judge(metered.dialect, counted.count.tokens, counted.count.source);
+                judged.inspect_err(|_| out.emit(Effect::Count(route.refused, 1)))?;
             }
         }
-        estimate.publish(out);
-        Ok(account.open(Some(estimate)))
+        self.reserve(clock, out)
+    }
+
+    /// Have its budgets room for it?
+    fn reserve(self: Box<Self>, clock: &dyn Clock, out: &mut dyn Output) -> Result<Progress, Refusal> {
+        let metered = self.plan.metered();
+        let budgets = &self.meter().budgets;
+        if !budgets.apply_to(metered.route) {
+            return Ok(self.admitted(None, Told::default(), out));
+        }
+        let accounts = budgets.accounts(metered.route, &self.caller, self.expected(), &self.prices()?);
+        let mut asking = Transaction::new(Reservation::new(accounts));
+        match asking.next(budgets) {
+            Some(flow) => Ok(self.wait(Step::Reserving(asking), flow)),
+            None => self.decided(asking.into_work().decide(), clock, out),
+        }
+    }
+
+    /// What is reserved, in tokens.
+    fn expected(&self) -> Expected {
+        let completion = self.plan.completion();
+        let each = self.shortened.or(completion.tokens).unwrap_or(self.meter().budgets.default_completion);
+        Expected { prompt: self.known.at_most(), completion: each.saturating_mul(completion.choices) }
+    }
+
+    /// The prices of all targets that it may come to, where a budget counts money.
+    fn prices(&self) -> Result<PossiblePrices<'_>, Refusal> {
+        let (meter, metered) = (self.meter(), self.plan.metered());
+        if !meter.budgets.need_prices(metered.route) {
+            return Ok(PossiblePrices { prices: Vec::new(), writes: CacheWrites::None });
+        }
+        let prices: Option<Vec<_>> =
+            metered.able.iter().map(|target| meter.price(metered.route, *target, &metered.model)).collect();
+        match prices.filter(|prices| !prices.is_empty()) {
+            Some(prices) => Ok(PossiblePrices { prices, writes: cache_writes(&self.body) }),
+            None => {
+                let message =
+                    "This model has no price here, and its requests are charged to a budget in dollars.";
+                let error = ApiError::new(ErrorKind::Internal, message).with_code("model_not_priced");
+                let headers = vec![("x-should-retry", "false".to_owned())];
+                Err(Refusal { headers, ..Refusal::new(metered.dialect, error) })
+            }
+        }
+    }
+
+    fn decided(
+        mut self: Box<Self>,
+        decision: Decision,
+        clock: &dyn Clock,
+        out: &mut dyn Output,
+    ) -> Result<Progress, Refusal> {
+        let Decision { verdict, opinions } = decision;
+        let cheaper = self.cheaper(&opinions);
+        if matches!(self.known, Known::Bounded(_)) && (told::any_refused(&opinions) || cheaper.is_some()) {
+            return self.give_back(verdict, Again::Counted, clock, out);
+        }
+        if let Some(cheaper) = cheaper {
+            return self.give_back(verdict, Again::As(cheaper), clock, out);
+        }
+        if let (Verdict::Refused { .. }, Some(shortened)) = (&verdict, self.shorter(&opinions)) {
+            self.shortened = Some(shortened);
+            self.shortenings = self.shortenings.saturating_add(1);
+            return self.reserve(clock, out);
+        }
+        let (budgets, dialect) = (&self.meter().budgets, self.plan.metered().dialect);
+        budgets.count_opinions(&opinions, out);
+        let told = Told::new(budgets, dialect, &opinions, Millis(clock.now().0));
+        match verdict {
+            Verdict::Admitted(ticket) => Ok(self.admitted(Some(ticket), told, out)),
+            Verdict::Refused { budget, refusal } => Err(told.refusal(budgets, dialect, budget, refusal)),
+            Verdict::Unavailable { budget } => {
+                Err(told.unavailable(dialect, budget.and_then(|budget| budgets.get(budget))))
+            }
+        }
+    }
+
+    /// The model in whose place a budget would have the request go, because hardly anything is left of it.
+    fn cheaper(&self, opinions: &[Opinion]) -> Option<String> {
+        if self.downgraded {
+            return None;
+        }
+        opinions.iter().find_map(|opinion| {
+            let budget = self.meter().budgets.get(opinion.budget)?;
+            let to = &budget.downgrade.as_ref()?.to;
+            let elsewhere = self.routes.config.models.resolve(to)?.number != self.plan.metered().route;
+            let spent = matches!(opinion.answer, Answer::Refused(_))
+                || opinion.status.is_some_and(|status| budget.is_nearly_spent(&status));
+            (spent && elsewhere).then(|| to.clone())
+        })
+    }
+
+    /// The longest answer for which all budgets have room, if answers are shortened and that is worth asking for.
+    fn shorter(&self, opinions: &[Opinion]) -> Option<u64> {
+        let budgets = &self.meter().budgets;
+        let Completions::Shortened { least, .. } = budgets.completions else { return None };
+        if self.shortenings >= SHORTENINGS {
+            return None;
+        }
+        let prices = self.prices().ok()?;
+        let expected = self.expected();
+        let mut longest = u64::MAX;
+        let mut reserved = true;
+        for opinion in opinions {
+            let budget = budgets.get(opinion.budget).filter(|budget| budget.is_enforced());
+            let Some(budget) = budget else { continue };
+            let granted = opinion.answer == Answer::Granted;
+            // A budget that was reserved says what is left beside this request; one that was only looked at, because another had refused,
+            // and one that refused, say what is left for it.
+            reserved &= granted;
+            let own = if reserved { expected.ask(budget.unit, &prices).total() } else { Amount::ZERO };
+            let left = opinion.status?.remaining.saturating_add(own);
+            longest = longest.min(quantity::completion_within(budget.unit, left, expected.prompt, &prices)?);
+        }
+        let each = longest.checked_div(self.plan.completion().choices)?;
+        (each >= least && each.saturating_mul(self.plan.completion().choices) < expected.completion)
+            .then_some(each)
+    }
+
+    fn give_back(
+        self: Box<Self>,
+        verdict: Verdict,
+        again: Again,
+        clock: &dyn Clock,
+        out: &mut dyn Output,
+    ) -> Result<Progress, Refusal> {
+        if let Verdict::Admitted(ticket) = verdict {
+            let mut giving = Transaction::new(ticket.refund());
+            if let Some(flow) = giving.next(&self.meter().budgets) {
+                return Ok(self.wait(Step::GivingBack(giving, again), flow));
+            }
+        }
+        self.again(again, clock, out)
+    }
+
+    fn again(
+        mut self: Box<Self>,
+        again: Again,
+        clock: &dyn Clock,
+        out: &mut dyn Output,
+    ) -> Result<Progress, Refusal> {
+        match again {
+            Again::Counted => {
+                self.known = prompt::count_after_all(self.meter(), self.plan.metered(), &self.body, out)?;
+                self.counted(clock, out)
+            }
+            Again::As(model) => {
+                let dialect = self.plan.metered().dialect;
+                self.plan = request::plan(&self.routes.config, dialect, &self.body, Some(&model))?;
+                self.downgraded = true;
+                self.shortened = None;
+                self.look(clock, out)
+            }
+        }
+    }
+
+    fn admitted(self: Box<Self>, ticket: Option<Ticket>, mut told: Told, out: &mut dyn Output) -> Progress {
+        let expected = self.expected();
+        let Self { routes, body, mut plan, known, shortened, downgraded, .. } = *self;
+        let meter = &routes.meter;
+        if downgraded {
+            told.headers.push((names::DOWNGRADED_HEADER, plan.model().to_owned()));
+        }
+        match (shortened, meter.budgets.completions) {
+            (Some(tokens), _) => plan.shorten(tokens),
+            (None, Completions::Shortened { unlimited: Unlimited::Default, .. })
+                if ticket.is_some() && plan.completion().tokens.is_none() =>
+            {
+                plan.shorten(meter.budgets.default_completion);
+            }
+            (None, _) => {}
+        }
+        let reserved = ticket.map(|ticket| Reserved { ticket, expected });
+        if reserved.is_some() {
+            let tokens = expected.total().to_string();
+            out.emit(Effect::Publish(names::RESERVED_TOKENS_KEY, tokens.as_bytes()));
+        }
+        let count = match known {
+            Known::Counted(counted) => {
+                counted.count.publish(out);
+                Some(counted.count)
+            }
+            Known::Nothing | Known::Bounded(_) => None,
+        };
+        let accounting = Account::open(meter, plan.metered(), count, reserved);
+        Progress::Admitted(Box::new(Admitted { plan, body, accounting, told }))
     }
 }
 
-/// Counts a prompt that nobody limits, for whoever asked. The page, where there is one, has what the estimate is corrected by.
-pub(crate) fn count_for_client(
-    meter: &Meter,
-    metered: &Metered,
-    body: &[u8],
-) -> Result<(Count, Option<Page>), NotCountable> {
-    let limits = Limits { extrapolate_above: meter.counting().extrapolate_above };
-    let target = meter.route(metered.route).and_then(|route| route.target(metered.target));
-    let family = match target {
-        Some(target) => meter.family(target, &metered.model),
-        None => meter.counting().families.of(&metered.model),
-    };
-    let prompt = metering::prompt(metered.surface, family, body, &limits)?;
-    let page = target.and_then(|target| target.learning.as_ref()).map(|learning| learning.page);
-    Ok((Count::of(prompt), page.filter(|_| !family.is_exact())))
+/// What a prompt may be charged for being written to a cache, as far as its text says. (Anthropic's prompt caching: `cache_control` with
+/// `ttl`; OpenAI's caching writes for nothing.)
+fn cache_writes(body: &[u8]) -> CacheWrites {
+    let has = |text: &[u8]| memchr::memmem::find(body, text).is_some();
+    match (has(b"\"cache_control\""), has(b"\"1h\"")) {
+        (false, _) => CacheWrites::None,
+        (true, false) => CacheWrites::FiveMinutes,
+        (true, true) => CacheWrites::OneHour,
+    }
 }

@@ -6,7 +6,8 @@ use seam::{EarlierFailure, Effect, Flow, Headers, Input, Output, names};
 use translate::{Edit, End, StreamEdit};
 
 use crate::accounting::{Accounting, Reader};
-use crate::request::Forwarded;
+use crate::request::{Forwarded, Reported};
+use crate::told::Told;
 
 /// An answer whose body is changed, or read for its account.
 ///
@@ -82,10 +83,11 @@ pub(crate) fn begin(
     out: &mut dyn Output,
 ) -> (Option<Answer>, Flow) {
     let translated = forwarded.is_translated(headers);
-    let Forwarded { dialect, requested_model: model, .. } = forwarded;
+    let Forwarded { dialect, requested_model: model, usage, told, .. } = forwarded;
     if headers.number::<u16>(":status").is_some_and(|status| status >= 400) {
-        return (None, reshape_error(dialect, headers, original_status, out));
+        return (None, reshape_error(dialect, headers, original_status, &told, out));
     }
+    told.set(out);
     if let (InputTokensHeader::Shown, Some(count)) = (config.counting.header, accounting.prompt()) {
         let tokens = count.tokens.to_string();
         out.emit(Effect::SetResponseHeader(names::INPUT_TOKENS_HEADER, tokens.as_bytes()));
@@ -100,7 +102,11 @@ pub(crate) fn begin(
         accounting.begin_stream();
         let edit = (!translated).then(|| {
             out.emit(Effect::RemoveResponseHeader("content-length"));
-            StreamEdit::new(dialect, model)
+            let edit = StreamEdit::new(dialect, model);
+            match usage {
+                Reported::ForUs => edit.without_usage(),
+                Reported::AsAsked => edit,
+            }
         });
         return (Some(Answer { dialect, state: State::Streaming(edit) }), Flow::Continue);
     }
@@ -123,14 +129,16 @@ pub(crate) fn reshape_error(
     dialect: Dialect,
     headers: &Headers,
     original_status: Option<u16>,
+    told: &Told,
     out: &mut dyn Output,
 ) -> Flow {
     let status = headers.number::<u16>(":status").unwrap_or(0);
     if status >= 400 && !headers.is_content_type("application/json") {
         let status = original_status.unwrap_or(status);
-        respond(status, &envoy_error(status), dialect, headers, out);
+        respond(status, &envoy_error(status), dialect, headers, told, out);
         return Flow::Pause;
     }
+    told.set(out);
     if let Some(original) = original_status {
         out.emit(Effect::SetResponseHeader(":status", original.to_string().as_bytes()));
     }
@@ -139,7 +147,7 @@ pub(crate) fn reshape_error(
 
 /// Gives an error that came without a body the words that the provider filter found for it.
 pub(crate) fn respond_without_body(
-    dialect: Dialect,
+    forwarded: &Forwarded,
     headers: &Headers,
     original_status: Option<u16>,
     failure: Option<EarlierFailure>,
@@ -147,11 +155,18 @@ pub(crate) fn respond_without_body(
 ) {
     let status = original_status.or_else(|| headers.number(":status")).unwrap_or(500);
     let error = failure.map_or_else(|| envoy_error(status), |failure| failure.error);
-    respond(status, &error, dialect, headers, out);
+    respond(status, &error, forwarded.dialect, headers, &forwarded.told, out);
 }
 
 /// Answers in the place of an error, and keeps of its headers what an SDK acts on.
-fn respond(status: u16, error: &ApiError, dialect: Dialect, headers: &Headers, out: &mut dyn Output) {
+fn respond(
+    status: u16,
+    error: &ApiError,
+    dialect: Dialect,
+    headers: &Headers,
+    told: &Told,
+    out: &mut dyn Output,
+) {
     const KEPT: [&str; 8] = [
         "retry-after",
         "retry-after-ms",
@@ -163,7 +178,9 @@ fn respond(status: u16, error: &ApiError, dialect: Dialect, headers: &Headers, o
         names::ATTEMPTS_HEADER,
     ];
     let kept = KEPT.iter().filter_map(|name| headers.text(name).map(|value| (*name, value)));
-    let headers: Vec<(&str, &str)> = [("content-type", "application/json")].into_iter().chain(kept).collect();
+    let told = told.headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let headers: Vec<(&str, &str)> =
+        [("content-type", "application/json")].into_iter().chain(kept).chain(told).collect();
     out.emit(Effect::Respond { status, headers: &headers, body: error.body(dialect).as_bytes() });
 }
 

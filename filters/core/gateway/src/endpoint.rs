@@ -68,7 +68,7 @@ fn with_body(headers: &Headers, dialect: Dialect) -> Result<(), Refusal> {
         return Ok(());
     }
     let message = "A compressed request body is not accepted; send it without a content-encoding.";
-    Err(Refusal { dialect, error: ApiError::new(ErrorKind::InvalidRequest, message) })
+    Err(Refusal::new(dialect, ApiError::new(ErrorKind::InvalidRequest, message)))
 }
 
 fn require(headers: &Headers, method: &str, dialect: Dialect) -> Result<(), Refusal> {
@@ -77,5 +77,5 @@ fn require(headers: &Headers, method: &str, dialect: Dialect) -> Result<(), Refu
     }
     let error =
         ApiError::new(ErrorKind::MethodNotAllowed, format!("This endpoint takes {method} requests only."));
-    Err(Refusal { dialect, error })
+    Err(Refusal::new(dialect, error))
 }

@@ -14,16 +14,22 @@
 mod accounting;
 mod admission;
 mod answer;
+mod budgets;
+mod caller;
 mod endpoint;
+mod ledger;
 mod limits;
 mod machine;
 mod meter;
 mod models;
+mod quantity;
 mod refusal;
 mod request;
 mod routes;
 mod strip;
 mod token_count;
+mod told;
 
+pub use budgets::Secret;
 pub use machine::Gateway;
 pub use routes::Routes;

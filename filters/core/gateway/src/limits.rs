@@ -52,7 +52,7 @@ impl Limit {
             }
         };
         let error = ApiError::new(ErrorKind::InvalidRequest, error);
-        Refusal { dialect, error: error.with_param("messages").with_code("context_length_exceeded") }
+        Refusal::new(dialect, error.with_param("messages").with_code("context_length_exceeded"))
     }
 }
 
@@ -71,5 +71,5 @@ pub(crate) fn not_countable(dialect: Dialect, part: Part) -> Refusal {
         "The number of input tokens of this model is limited, and how many {what} has cannot be known before the request is sent."
     );
     let error = ApiError::new(ErrorKind::InvalidRequest, message);
-    Refusal { dialect, error: error.with_param("messages").with_code("input_not_countable") }
+    Refusal::new(dialect, error.with_param("messages").with_code("input_not_countable"))
 }

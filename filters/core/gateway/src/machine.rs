@@ -7,13 +7,15 @@ use llm_api::{ApiError, Dialect, ErrorKind};
 use seam::{Attribute, Clock, EarlierFailure, Effect, Flow, Headers, Input, Machine, Output, names};
 
 use crate::accounting::Accounting;
-use crate::admission::{self, Admission, Judging};
+use crate::admission::{self, Admitted, Admitting, Progress};
 use crate::answer::{self, Answer};
+use crate::caller::Caller;
 use crate::endpoint::Endpoint;
 use crate::refusal::{self, Refusal};
-use crate::request::{self, Asked, Forwarded, Plan, What};
+use crate::request::{Asked, Forwarded, What};
 use crate::routes::Routes;
 use crate::token_count::{self, Telling};
+use crate::told::Told;
 use crate::{models, strip};
 
 /// One client request and its answer.
@@ -24,7 +26,7 @@ use crate::{models, strip};
 ///                     │
 /// AwaitingRequest ────┴─► AwaitingBody ──complete──► ReadingBody ─┬─ refused, or only to be counted (Telling) ──► Refused
 ///                            │   ▲                                │
-///                            └───┘ more of it (too large: refused)└─ planned ──► (Judging) ──► Forwarded
+///                            └───┘ more of it (too large: refused)└─ planned ──► (Admitting) ──► Forwarded
 ///                                                                                   │ response headers
 ///                                              an error? AskingStatus, AskingFailure
 ///                                              translated? AskingReport
@@ -33,8 +35,8 @@ use crate::{models, strip};
 ///    Done ◄── end of the answer ────────────────────────────────────────────── Answering ⟲ per chunk
 /// ```
 ///
-/// `Forwarded` can only be built by [`request::plan`], so no answer is handled for a request that was not understood. What the request
-/// costs has a state of its own beside this one, because it outlives the bodies: see [`Accounting`].
+/// `Forwarded` can only be built of a plan that was [admitted](Admitting), so no answer is handled for a request that was not understood.
+/// What the request costs has a state of its own beside this one, because it outlives the bodies: see [`Accounting`].
 pub struct Gateway {
     routes: Rc<Routes>,
     state: State,
@@ -48,8 +50,8 @@ enum State {
     AwaitingBody(Asked),
     /// The complete body was asked for.
     ReadingBody(Asked),
-    /// A planned request whose estimate is to be corrected before it is judged.
-    Judging(Box<Plan>, Box<Judging>),
+    /// A planned request, of which the limits and budgets are asked.
+    Admitting(Box<Admitting>),
     /// A count that its client asked for, to be corrected before it is told.
     Telling(Telling),
     /// On its way to a provider.
@@ -78,8 +80,10 @@ impl Gateway {
         strip::internal_headers(headers, out);
         let config = &self.routes.config;
         let asked = match Endpoint::of(headers, config.counting.endpoints) {
-            Ok(Endpoint::Generate(dialect)) => Asked { dialect, what: What::Answer },
-            Ok(Endpoint::Count(dialect, surface)) => Asked { dialect, what: What::Tokens(surface) },
+            Ok(Endpoint::Generate(dialect)) => Asked { dialect, what: What::Answer, caller: caller(headers) },
+            Ok(Endpoint::Count(dialect, surface)) => {
+                Asked { dialect, what: What::Tokens(surface), caller: Caller::default() }
+            }
             Ok(Endpoint::Models(dialect)) => {
                 models::list(&config.models, dialect, out);
                 return (State::Refused(dialect), Flow::Pause);
@@ -130,7 +134,13 @@ impl Gateway {
         (State::ReadingBody(asked), Flow::Read { start: 0, len: size })
     }
 
-    fn complete_body(&mut self, asked: Asked, body: &[u8], out: &mut dyn Output) -> (State, Flow) {
+    fn complete_body(
+        &mut self,
+        asked: Asked,
+        body: &mut Vec<u8>,
+        clock: &dyn Clock,
+        out: &mut dyn Output,
+    ) -> (State, Flow) {
         let Routes { config, meter } = &*self.routes;
         if let What::Tokens(surface) = asked.what {
             return match token_count::count(config, meter, asked.dialect, surface, body) {
@@ -139,23 +149,23 @@ impl Gateway {
                 Err(refusal) => refuse(&refusal, out),
             };
         }
-        let admitted = request::plan(config, asked.dialect, body).and_then(|plan| {
-            let admission = admission::admit(meter, plan.metered().clone(), body, out)?;
-            Ok((plan, admission))
-        });
-        match admitted {
-            Ok((plan, Admission::Admitted(accounting))) => self.forward(plan, accounting, out),
-            Ok((plan, Admission::Correcting(page, judging))) => {
-                (State::Judging(Box::new(plan), judging), Flow::Load(page))
-            }
-            Err(refusal) => refuse(&refusal, out),
-        }
+        let body = std::mem::take(body);
+        let progress = admission::admit(&self.routes, asked.dialect, asked.caller, body, clock, out);
+        self.go_on_admitting(progress, out)
     }
 
-    fn forward(&mut self, plan: Plan, accounting: Accounting, out: &mut dyn Output) -> (State, Flow) {
-        plan.announce(&self.routes.config, &accounting, out);
-        self.accounting = accounting;
-        (State::Forwarded(plan.into_forwarded()), Flow::Continue)
+    fn go_on_admitting(&mut self, progress: Progress, out: &mut dyn Output) -> (State, Flow) {
+        match progress {
+            Progress::Waiting(admitting, flow) => (State::Admitting(admitting), flow),
+            Progress::Refused(refusal) => refuse(&refusal, out),
+            Progress::Admitted(admitted) => {
+                let Admitted { plan, body, mut accounting, told } = *admitted;
+                plan.announce(&self.routes.config, &body, &accounting, out);
+                accounting.keep(body);
+                self.accounting = accounting;
+                (State::Forwarded(plan.into_forwarded(told)), Flow::Continue)
+            }
+        }
     }
 
     /// The answer's headers, once it is known what filter state says of it.
@@ -177,28 +187,30 @@ impl Gateway {
     }
 
     fn too_large(&self, asked: &Asked) -> Refusal {
-        Refusal {
-            dialect: asked.dialect,
-            error: ApiError::new(
+        Refusal::new(
+            asked.dialect,
+            ApiError::new(
                 ErrorKind::RequestTooLarge,
                 format!(
                     "The request's body is larger than the {} bytes accepted here.",
                     self.routes.config.max_body_bytes
                 ),
             ),
-        }
+        )
     }
 }
 
 impl Machine for Gateway {
-    fn handle(&mut self, _clock: &dyn Clock, input: Input<'_>, out: &mut dyn Output) -> Flow {
+    fn handle(&mut self, clock: &dyn Clock, input: Input<'_>, out: &mut dyn Output) -> Flow {
         match input {
             Input::Ended => {
                 self.state = State::Done;
                 self.accounting.end(out)
             }
-            input if matches!(self.accounting, Accounting::Settling(_)) => self.accounting.settle(input, out),
-            input => self.go_on(input, out),
+            input if matches!(self.accounting, Accounting::Settling(_)) => {
+                self.accounting.settle(input, clock, out)
+            }
+            input => self.go_on(input, clock, out),
         }
     }
 
@@ -212,7 +224,7 @@ impl Machine for Gateway {
 }
 
 impl Gateway {
-    fn go_on(&mut self, input: Input<'_>, out: &mut dyn Output) -> Flow {
+    fn go_on(&mut self, input: Input<'_>, clock: &dyn Clock, out: &mut dyn Output) -> Flow {
         let state = std::mem::replace(&mut self.state, State::Done);
         let (state, flow) = match (state, input) {
             (State::AwaitingRequest, Input::RequestHeaders { headers, end_of_stream }) => {
@@ -226,12 +238,10 @@ impl Gateway {
                 out.emit(Effect::DropRequestTrailers);
                 self.request_body(asked, held, true, out)
             }
-            (State::ReadingBody(asked), Input::Bytes(body)) => self.complete_body(asked, body, out),
-            (State::Judging(plan, judging), Input::Loaded(page)) => {
-                match judging.corrected(page.as_deref().map(Vec::as_slice), out) {
-                    Ok(accounting) => self.forward(*plan, accounting, out),
-                    Err(refusal) => refuse(&refusal, out),
-                }
+            (State::ReadingBody(asked), Input::Bytes(body)) => self.complete_body(asked, body, clock, out),
+            (State::Admitting(admitting), input) => {
+                let progress = admitting.take(input, clock, out);
+                self.go_on_admitting(progress, out)
             }
             (State::Telling(telling), Input::Loaded(page)) => {
                 tell(&telling.corrected(page.as_deref().map(Vec::as_slice)), out)
@@ -263,7 +273,7 @@ impl Gateway {
             }
             (State::AskingFailure(forwarded, headers, original), Input::Attribute(value)) => {
                 let failure = value.and_then(|value| EarlierFailure::decode(value).ok());
-                answer::respond_without_body(forwarded.dialect, &headers, original, failure, out);
+                answer::respond_without_body(&forwarded, &headers, original, failure, out);
                 (State::Refused(forwarded.dialect), Flow::Pause)
             }
             // Envoy answered before the body was complete, or instead of a refusal that came too late: for example because of its buffer
@@ -272,7 +282,7 @@ impl Gateway {
                 State::AwaitingBody(Asked { dialect, .. }) | State::Refused(dialect),
                 Input::ResponseHeaders { headers, .. },
             ) => {
-                let flow = answer::reshape_error(dialect, &headers, None, out);
+                let flow = answer::reshape_error(dialect, &headers, None, &Told::default(), out);
                 (State::Refused(dialect), flow)
             }
             (State::Refused(dialect), Input::RequestBody { .. } | Input::RequestTrailers { .. }) => {
@@ -287,6 +297,11 @@ impl Gateway {
         self.state = state;
         flow
     }
+}
+
+/// Who is calling.
+fn caller(headers: &Headers) -> Caller {
+    Caller { user: headers.text("x-user-id").map(str::to_owned), ..Caller::default() }
 }
 
 fn refuse(refusal: &Refusal, out: &mut dyn Output) -> (State, Flow) {

@@ -4,15 +4,19 @@ use std::cell::Cell;
 
 use config::{Counting, CountingMode, GatewayConfig, ModelRoute, PlannedTarget};
 use metering::{Calibration, Family};
+use pricing::{Price, Prices};
 use seam::names::{labels, metrics};
 use seam::{Catalogue, Counter, Histogram, Page};
 
+use crate::budgets::{Budgets, Secret};
 use crate::limits::Limit;
 
 /// The meter of a configuration; one in each worker.
 #[derive(Debug)]
 pub(crate) struct Meter {
     counting: Counting,
+    prices: Prices,
+    pub(crate) budgets: Budgets,
     routes: Vec<RouteMeter>,
     /// Reported usage that no request can have had.
     pub(crate) implausible: Counter,
@@ -102,13 +106,14 @@ impl Sampling {
 }
 
 impl Meter {
-    pub(crate) fn new(config: &GatewayConfig) -> Self {
+    pub(crate) fn new(config: &GatewayConfig, secret: Secret) -> Self {
         let mut catalogue = Catalogue::default();
         let implausible = catalogue.counter(metrics::USAGE_IMPLAUSIBLE, &[]);
         let counting = config.counting.clone();
         let routes = config.models.routes().iter();
         let routes = routes.map(|route| RouteMeter::new(route, &counting, &mut catalogue)).collect();
-        Self { counting, routes, implausible, catalogue }
+        let budgets = Budgets::new(config, secret, &mut catalogue);
+        Self { counting, prices: Prices::default(), budgets, routes, implausible, catalogue }
     }
 
     /// Every statistic and page.
@@ -123,6 +128,13 @@ impl Meter {
     /// The meter of the route of that number.
     pub(crate) fn route(&self, number: usize) -> Option<&RouteMeter> {
         self.routes.get(number)
+    }
+
+    /// The price of a request at that target, where the client asked for that name.
+    pub(crate) fn price(&self, route: usize, target: usize, asked: &str) -> Option<&Price> {
+        let target = self.route(route)?.target(target)?;
+        let model = target.model.as_deref().unwrap_or(asked);
+        self.prices.of(target.provider.as_deref().unwrap_or_default(), model).ok()
     }
 
     /// The family of the models at that target, where the client asked for that name.

@@ -39,7 +39,7 @@ pub(crate) fn unknown_model(dialect: Dialect, asked: &str) -> Refusal {
         ErrorKind::NotFound,
         format!("The model `{shown}` does not exist or you do not have access to it."),
     );
-    Refusal { dialect, error: error.with_param("model").with_code("model_not_found") }
+    Refusal::new(dialect, error.with_param("model").with_code("model_not_found"))
 }
 
 /// A model in the dialect's list. When a configured model was made is not known: the epoch stands for that.

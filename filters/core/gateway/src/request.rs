@@ -1,21 +1,26 @@
 //! From a complete request body to a plan: the model's route, the targets that can express the request, the body that goes out.
 
-use config::{GatewayConfig, HeadersHeld, InputTokensHeader, PlannedTarget, Resolved};
+use config::{
+    CountingMode, GatewayConfig, HeadersHeld, InputTokensHeader, PlannedTarget, Resolved, StreamUsage,
+};
 use llm_api::{ApiError, Dialect, ErrorKind};
 use metering::Surface;
 use seam::{Effect, Headers, Output, RequestContext, Target, names};
-use translate::Unsupported;
+use translate::{BodyEdit, CompletionLimit, Unsupported};
 
 use crate::accounting::Accounting;
 use crate::admission::Metered;
+use crate::caller::Caller;
 use crate::models;
 use crate::refusal::Refusal;
+use crate::told::Told;
 
 /// A request with a body, by its headers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) dialect: Dialect,
     pub(crate) what: What,
+    pub(crate) caller: Caller,
 }
 
 /// What is asked for.
@@ -32,8 +37,12 @@ pub(crate) enum What {
 pub(crate) struct Plan {
     context: RequestContext,
     route: String,
-    /// The body, where it differs from what the client sent.
-    body: Option<Vec<u8>>,
+    /// What makes of the client's body the one that goes out.
+    edits: Vec<BodyEdit>,
+    /// How long the answer may become.
+    completion: CompletionLimit,
+    /// Whether a stream was made to report its usage, of which the client is to see nothing.
+    usage: Reported,
     /// The providers that can express the request, where not all planned ones can.
     narrowed: Option<String>,
     /// The providers whose answers are translated for this client.
@@ -42,12 +51,24 @@ pub(crate) struct Plan {
     metered: Metered,
 }
 
+/// For whom a stream reports its usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reported {
+    /// For the client, who asked for it, or for nobody.
+    AsAsked,
+    /// For its account alone.
+    ForUs,
+}
+
 /// What the answer's side needs to know of a request that went out. Only a [`Plan`] becomes one.
 #[derive(Debug)]
 pub(crate) struct Forwarded {
     pub(crate) dialect: Dialect,
     pub(crate) requested_model: String,
     pub(crate) translating: Vec<String>,
+    pub(crate) usage: Reported,
+    /// How the client's budgets stand.
+    pub(crate) told: Told,
 }
 
 impl Forwarded {
@@ -59,11 +80,16 @@ impl Forwarded {
     }
 }
 
-/// Reads the request once and plans where it goes.
-pub(crate) fn plan(config: &GatewayConfig, dialect: Dialect, body: &[u8]) -> Result<Plan, Refusal> {
-    let refused = |error| Refusal { dialect, error };
+/// Reads the request once and plans where it goes: to the model that it names, or to another one in its place.
+pub(crate) fn plan(
+    config: &GatewayConfig,
+    dialect: Dialect,
+    body: &[u8],
+    instead: Option<&str>,
+) -> Result<Plan, Refusal> {
+    let refused = |error| Refusal::new(dialect, error);
     let peek = translate::peek(dialect, body).map_err(refused)?;
-    let Some(resolved) = config.models.resolve(&peek.model) else {
+    let Some(resolved) = config.models.resolve(instead.unwrap_or(&peek.model)) else {
         return Err(models::unknown_model(dialect, &peek.model));
     };
     let able = able_targets(&resolved.route.targets, dialect, body).map_err(refused)?;
@@ -71,18 +97,28 @@ pub(crate) fn plan(config: &GatewayConfig, dialect: Dialect, body: &[u8]) -> Res
         .then(|| able.iter().map(|target| target.provider.as_str()).collect::<Vec<_>>().join(","));
 
     let body_model = first_model(&able, &resolved, dialect).unwrap_or(&peek.model);
-    let spliced =
-        (body_model != peek.model).then(|| translate::splice(body, peek.model_span.clone(), body_model));
+    let mut edits = Vec::new();
+    if body_model != peek.model {
+        edits.push(BodyEdit::model(peek.model_span.clone(), body_model));
+    }
+    let usage = match peek.usage_edit {
+        Some(edit) if reports_for_us(config, &resolved, &able) => {
+            edits.push(edit);
+            Reported::ForUs
+        }
+        _ => Reported::AsAsked,
+    };
     let targets = &resolved.route.targets;
-    let first =
-        able.first().and_then(|first| targets.iter().position(|target| target.provider == first.provider));
+    let number = |able: &&PlannedTarget| targets.iter().position(|target| target.provider == able.provider);
     Ok(Plan {
         metered: Metered {
             dialect,
             surface: surface(dialect),
             route: resolved.number,
-            target: first.unwrap_or_default(),
+            target: able.first().and_then(number).unwrap_or_default(),
+            able: able.iter().filter_map(number).collect(),
             model: resolved.model.to_owned(),
+            stream: peek.stream,
         },
         context: RequestContext {
             dialect,
@@ -94,21 +130,45 @@ pub(crate) fn plan(config: &GatewayConfig, dialect: Dialect, body: &[u8]) -> Res
             targets: targets.iter().map(|target| planned(target, resolved.model)).collect(),
         },
         route: resolved.route.route.clone(),
-        body: spliced,
+        edits,
+        completion: peek.completion,
+        usage,
         narrowed,
         translating: targets.iter().filter(|t| t.api != dialect).map(|t| t.provider.clone()).collect(),
     })
 }
 
 impl Plan {
+    /// The model that it goes to, by the name that clients know.
+    pub(crate) fn model(&self) -> &str {
+        &self.metered.model
+    }
+
     /// What it is counted as.
     pub(crate) const fn metered(&self) -> &Metered {
         &self.metered
     }
 
+    /// How long its answer may become, as the client asks.
+    pub(crate) const fn completion(&self) -> &CompletionLimit {
+        &self.completion
+    }
+
+    /// Its answers become no longer than that, each.
+    pub(crate) fn shorten(&mut self, tokens: u64) {
+        self.edits.extend(self.completion.at_most(tokens));
+    }
+
     /// Tells Envoy's routes and the provider filter.
-    pub(crate) fn announce(&self, config: &GatewayConfig, accounting: &Accounting, out: &mut dyn Output) {
-        if let Some(body) = &self.body {
+    pub(crate) fn announce(
+        &self,
+        config: &GatewayConfig,
+        body: &[u8],
+        accounting: &Accounting,
+        out: &mut dyn Output,
+    ) {
+        let edited = (!self.edits.is_empty()).then(|| translate::edit(body, &self.edits));
+        if let Some(body) = &edited {
             out.emit(Effect::ReplaceRequestBody(body));
         }
         out.emit(Effect::Publish(names::CONTEXT_KEY, &self.context.encode()));
@@ -117,7 +177,7 @@ impl Plan {
         if config.headers_held == HeadersHeld::No {
             return;
         }
-        if let Some(body) = &self.body {
+        if let Some(body) = &edited {
             out.emit(Effect::SetRequestHeader("content-length", body.len().to_string().as_bytes()));
         }
         out.emit(Effect::SetRequestHeader(names::MODEL_HEADER, self.route.as_bytes()));
@@ -134,9 +194,10 @@ impl Plan {
         out.emit(Effect::ClearRouteCache);
     }
 
-    pub(crate) fn into_forwarded(self) -> Forwarded {
-        let Self { context, translating, .. } = self;
-        Forwarded { dialect: context.dialect, requested_model: context.requested_model, translating }
+    pub(crate) fn into_forwarded(self, told: Told) -> Forwarded {
+        let Self { context, translating, usage, .. } = self;
+        let RequestContext { dialect, requested_model, .. } = context;
+        Forwarded { dialect, requested_model, translating, usage, told }
     }
 }
 
@@ -146,6 +207,13 @@ const fn surface(dialect: Dialect) -> Surface {
         Dialect::OpenAi => Surface::ChatCompletions,
         Dialect::Anthropic => Surface::Messages,
     }
+}
+
+/// Whether a stream is to report its usage though its client did not ask: if the route counts, and a target may get the client's own body.
+fn reports_for_us(config: &GatewayConfig, resolved: &Resolved<'_>, able: &[&PlannedTarget]) -> bool {
+    let asked =
+        resolved.route.counting != CountingMode::Off && config.counting.stream_usage == StreamUsage::Always;
+    asked && (able.is_empty() || able.iter().any(|target| target.api == Dialect::OpenAi))
 }
 
 /// The targets that can express the request: all of those that speak the client's API, and the others where nothing would be lost.

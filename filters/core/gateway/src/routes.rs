@@ -5,6 +5,7 @@ use std::rc::Rc;
 use config::GatewayConfig;
 use seam::Catalogue;
 
+use crate::budgets::Secret;
 use crate::meter::Meter;
 
 /// The configured models, and what is counted of each.
@@ -16,8 +17,8 @@ pub struct Routes {
 
 impl Routes {
     /// Prepares a configuration.
-    pub fn new(config: GatewayConfig) -> Self {
-        let meter = Rc::new(Meter::new(&config));
+    pub fn new(config: GatewayConfig, secret: Secret) -> Self {
+        let meter = Rc::new(Meter::new(&config, secret));
         Self { config, meter }
     }
 

@@ -9,7 +9,7 @@ use seam::{Effect, Output, Page, names};
 use serde_json::json;
 
 use crate::accounting::Count;
-use crate::admission::{self, Metered};
+use crate::admission::{Metered, prompt};
 use crate::meter::Meter;
 use crate::models;
 use crate::refusal::Refusal;
@@ -32,14 +32,14 @@ pub(crate) fn count(
     surface: Surface,
     body: &[u8],
 ) -> Result<(Telling, Option<Page>), Refusal> {
-    let refused = |error| Refusal { dialect, error };
+    let refused = |error| Refusal::new(dialect, error);
     let model: Cow<'_, str> = translate::peek(dialect, body).map_err(refused)?.model;
     let Some(resolved) = config.models.resolve(&model) else {
         return Err(models::unknown_model(dialect, &model));
     };
     let metered =
-        Metered { dialect, surface, route: resolved.number, target: 0, model: resolved.model.to_owned() };
-    let (count, page) = admission::count_for_client(meter, &metered, body)
+        Metered { target: 0, able: vec![0], stream: false, ..Metered::of(dialect, surface, &resolved) };
+    let (count, page) = prompt::count_for_client(meter, &metered, body)
         .map_err(|error| refused(ApiError::new(ErrorKind::InvalidRequest, format!("{error}."))))?;
     Ok((Telling { dialect, count }, page))
 }

@@ -36,7 +36,8 @@ fn this_is_the_target_that_the_filters_have() {
 fn a_content_length_that_would_wrap_is_too_large() {
     let config = GatewayConfig::parse(br#"{"models": [{"name": "m"}], "max_body_bytes": 1000}"#);
     let config = config.unwrap_or_else(|problems| panic!("{problems}"));
-    let mut host = Host::new(Gateway::new(Rc::new(Routes::new(config))), FilterState::new());
+    let mut host =
+        Host::new(Gateway::new(Rc::new(Routes::new(config, gateway::Secret([0; 16])))), FilterState::new());
     let length = WRAPS_TO_ONE.to_string();
     let headers =
         [(":method", "POST"), (":path", "/v1/chat/completions"), ("content-length", length.as_str())];

@@ -57,6 +57,20 @@ pub const CACHED_TOKENS_KEY: &str = "ai.tokens.cached";
 pub const REASONING_TOKENS_KEY: &str = "ai.tokens.reasoning";
 /// Filter state, published for access logs and rate limits: input and output together.
 pub const TOTAL_TOKENS_KEY: &str = "ai.tokens.total";
+/// Filter state, published for access logs and rate limits where a budget applies: tokens that were reserved for the request.
+pub const RESERVED_TOKENS_KEY: &str = "ai.tokens.reserved";
+/// Filter state, published for access logs and rate limits where a budget applies: those of them that the request did not need.
+pub const REFUND_TOKENS_KEY: &str = "ai.tokens.refund";
+/// Filter state, published for access logs where a price is known: what the request cost, in millionths of a dollar.
+pub const COST_KEY: &str = "ai.cost.micros";
+/// Filter state, published for access logs and rate limits: the user who is calling.
+pub const USER_KEY: &str = "ai.user";
+/// Filter state, published for access logs and rate limits: that user's team.
+pub const TEAM_KEY: &str = "ai.team";
+
+/// Response header, where a budget sent the request to another model: that model, by the name that clients know.
+pub const DOWNGRADED_HEADER: &str = "x-ai-downgraded-to";
+
 /// Filter state, published for access logs: how the numbers were found: `reported` by the provider, `counted`, `estimated` or `extrapolated`. Of
 /// several the least certain one.
 pub const USAGE_SOURCE_KEY: &str = "ai.usage.source";
@@ -65,8 +79,8 @@ pub const USAGE_SOURCE_KEY: &str = "ai.usage.source";
 /// another target may mend leaves it with one of these.
 pub const RETRIED_STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
 
-/// Labels of statistics, which stand in a statistic's name as `;label=value` until Envoy's `stats_tags` take them out of it. All but the last are
-/// OpenTelemetry's.
+/// Labels of statistics, which stand in a statistic's name as `;label=value` until Envoy's `stats_tags` take them out of it. Those that begin with
+/// `gen_ai` are OpenTelemetry's.
 pub mod labels {
     /// The operation: `chat`.
     pub const OPERATION: &str = "gen_ai.operation.name";
@@ -79,8 +93,11 @@ pub mod labels {
     /// How the number was found: the values of [`USAGE_SOURCE_KEY`](super::USAGE_SOURCE_KEY).
     pub const USAGE_SOURCE: &str = "ai.usage.source";
 
+    /// A budget, by its configured name.
+    pub const BUDGET: &str = "ai.budget";
+
     /// Every label.
-    pub const ALL: [&str; 5] = [OPERATION, MODEL, PROVIDER, TOKEN_TYPE, USAGE_SOURCE];
+    pub const ALL: [&str; 6] = [OPERATION, MODEL, PROVIDER, TOKEN_TYPE, USAGE_SOURCE, BUDGET];
 }
 
 /// Statistics that ai-gateway keeps. Envoy has them under `wasmcustom.`, and Prometheus with `_` for each dot.
@@ -97,6 +114,20 @@ pub mod metrics {
     pub const USAGE_IMPLAUSIBLE: &str = "ai_gateway.usage.implausible";
     /// Histogram, by model and provider: how far a corrected estimate was off, per mille of what was reported.
     pub const ESTIMATE_ERROR: &str = "ai_gateway.estimate.error";
+    /// Counter, by budget: requests that it refused, or would have if it were enforced.
+    pub const BUDGET_REFUSED: &str = "ai_gateway.budget.refused";
+    /// Counter, by budget: requests for which it could not be asked, because its page is broken or others kept writing.
+    pub const BUDGET_UNAVAILABLE: &str = "ai_gateway.budget.unavailable";
+    /// Counter, by budget: requests of callers for whom its table has no room, so that they share one budget.
+    pub const BUDGET_OVERFLOWED: &str = "ai_gateway.budget.overflowed";
+    /// Counter, by budget and in its unit: what requests were charged.
+    pub const BUDGET_CHARGED: &str = "ai_gateway.budget.charged";
+    /// Counter, by budget and in its unit: the part of that which had not been reserved.
+    pub const BUDGET_EXCESS: &str = "ai_gateway.budget.excess";
+    /// Counter, by budget and in its unit: what was reserved beyond prompts and never settled, so that its lease ended.
+    pub const BUDGET_LAPSED: &str = "ai_gateway.budget.lapsed";
+    /// Counter, by budget: requests that could not be settled.
+    pub const BUDGET_UNSETTLED: &str = "ai_gateway.budget.unsettled";
     /// Counter, by model and provider: observations of that which were given up, because other workers wrote at the same time.
     pub const ESTIMATE_LOST: &str = "ai_gateway.estimate.lost";
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use config::{GatewayConfig, ProviderConfig};
-use gateway::{Gateway, Routes};
+use gateway::{Gateway, Routes, Secret};
 use provider::{ProviderAttempt, Upstreams};
 use seam::{Catalogue, Machine};
 
@@ -12,8 +12,8 @@ pub trait Filter: Sized + 'static {
     /// What handles one stream.
     type Machine: Machine + 'static;
 
-    /// Reads the JSON configuration. The error names every problem.
-    fn configure(json: &[u8]) -> Result<Self, String>;
+    /// Reads the JSON configuration. The secret is the process's own, the same for all its workers. The error names every problem.
+    fn configure(json: &[u8], secret: [u8; 16]) -> Result<Self, String>;
 
     /// A machine for one stream; the seed is another one each time.
     fn machine(&self, seed: u64) -> Self::Machine;
@@ -40,9 +40,9 @@ pub struct ProviderFilter(Rc<Upstreams>);
 impl Filter for GatewayFilter {
     type Machine = Gateway;
 
-    fn configure(json: &[u8]) -> Result<Self, String> {
+    fn configure(json: &[u8], secret: [u8; 16]) -> Result<Self, String> {
         let config = GatewayConfig::parse(json).map_err(|problems| problems.to_string())?;
-        Ok(Self(Rc::new(Routes::new(config))))
+        Ok(Self(Rc::new(Routes::new(config, Secret(secret)))))
     }
 
     fn catalogue(&self) -> Catalogue {
@@ -57,7 +57,7 @@ impl Filter for GatewayFilter {
 impl Filter for ProviderFilter {
     type Machine = ProviderAttempt;
 
-    fn configure(json: &[u8]) -> Result<Self, String> {
+    fn configure(json: &[u8], _secret: [u8; 16]) -> Result<Self, String> {
         let config = ProviderConfig::parse(json, &|name| std::env::var(name).ok());
         let config = config.map_err(|problems| problems.to_string())?;
         Ok(Self(Rc::new(Upstreams::new(config))))

@@ -8,7 +8,7 @@ use proxy_wasm::types::{BufferType, ContextType, LogLevel};
 
 use crate::filters::Filter;
 use crate::memory::Memory;
-use crate::seed::Seeds;
+use crate::seed::{self, Seeds};
 use crate::stream::Stream;
 
 /// Registers the filter with the host. Called once per VM, by the module's entry point.
@@ -47,7 +47,7 @@ impl<F: Filter> Context for Root<F> {}
 impl<F: Filter> RootContext for Root<F> {
     fn on_configure(&mut self, size: usize) -> bool {
         let json = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten();
-        match F::configure(&json.unwrap_or_default()) {
+        match F::configure(&json.unwrap_or_default(), seed::shared_secret()) {
             Ok(filter) => {
                 let memory = Memory::new(filter.catalogue());
                 self.configured = Some(Rc::new(Configured { filter, memory }));

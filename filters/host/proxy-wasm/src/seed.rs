@@ -1,4 +1,6 @@
-//! Seeds for the ids that a machine makes up: unpredictable per VM, different per stream, without a host call per stream.
+//! What cannot be predicted: seeds for the ids that a machine makes up, and the secret that all workers share.
+
+use crate::abi;
 
 /// A VM's random number, drawn when the VM starts.
 #[derive(Debug)]
@@ -19,4 +21,21 @@ impl Seeds {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
+}
+
+/// The secret that all VMs of this process share: made by whichever is configured first, which happens on the main thread before it does on
+/// any worker. Where there is no shared memory each has its own, and nothing to share that would need it.
+pub(crate) fn shared_secret() -> [u8; 16] {
+    const KEY: &str = "secret.v1";
+    if let Ok((secret, _)) = abi::shared_data(KEY)
+        && let Ok(secret) = secret.try_into()
+    {
+        return secret;
+    }
+    let mut secret = [0; 16];
+    // Without a source of randomness a caller who reads this could choose names that collide, and thereby share a budget with nobody but
+    // themselves or strangers; what they may spend stays limited.
+    let _ = getrandom::fill(&mut secret);
+    let _ = abi::set_shared_data(KEY, &secret, abi::Version::ANY);
+    secret
 }

@@ -17,7 +17,7 @@ use crate::read::List;
 use crate::suggest::did_you_mean;
 use crate::{
     BudgetHeaders, BudgetLimit, Budgets, Completions, CountingMode, Downgrade, HardStop, ModelRoute, Models,
-    Scope, Unit, UnseenAnswer, Weights,
+    Scope, Unit, Unlimited, UnseenAnswer, Weights,
 };
 
 /// How many budgets there may be. Each that applies is two writes to shared memory for a request.
@@ -52,7 +52,12 @@ pub(crate) fn budgets(
         default_completion_tokens: default_completion_tokens?,
         completions: match completions? {
             RawCompletions::AsAsked => Completions::AsAsked,
-            RawCompletions::Shortened => Completions::Shortened { least: least? },
+            RawCompletions::Shortened => {
+                Completions::Shortened { least: least?, unlimited: Unlimited::AsAsked }
+            }
+            RawCompletions::Bounded => {
+                Completions::Shortened { least: least?, unlimited: Unlimited::Default }
+            }
         },
         lease: Lease::new(Span(lease?.saturating_mul(1_000))),
         unseen_answer: match unseen? {

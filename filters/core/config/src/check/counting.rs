@@ -8,11 +8,11 @@ use crate::problem::{Fault, Findings, quoted};
 use crate::raw::LARGEST_MAX_BODY_BYTES;
 use crate::raw::counting::{
     DEFAULT_EXTRAPOLATE_ABOVE, LEAST_EXTRAPOLATE_ABOVE, MOST_TOKENS, RawCharges, RawCounting, RawEncoding,
-    RawFamily, RawMode, RawPermille,
+    RawFamily, RawMode, RawPermille, RawStreamUsage,
 };
 use crate::raw::gateway::{RawGateway, RawModel};
 use crate::read::List;
-use crate::{Counting, CountingMode, InputTokensHeader, LocalEndpoints};
+use crate::{Counting, CountingMode, InputTokensHeader, LocalEndpoints, StreamUsage};
 
 /// The section, or what it is where there is none.
 pub(crate) fn counting(raw: &RawGateway, findings: &mut Findings) -> Option<Counting> {
@@ -22,6 +22,7 @@ pub(crate) fn counting(raw: &RawGateway, findings: &mut Findings) -> Option<Coun
                 extrapolate_above: usize::try_from(DEFAULT_EXTRAPOLATE_ABOVE).ok()?,
                 families: Families::default(),
                 header: InputTokensHeader::Absent,
+                stream_usage: StreamUsage::Always,
                 endpoints: LocalEndpoints::Absent,
             });
         }
@@ -31,6 +32,7 @@ pub(crate) fn counting(raw: &RawGateway, findings: &mut Findings) -> Option<Coun
     let extrapolate_above = extrapolate_above(&section.extrapolate_above_bytes, findings);
     let families = families(&section.families, findings);
     let header = section.input_tokens_header.copied_or(false);
+    let stream_usage = section.stream_usage.copied_or(RawStreamUsage::Always);
     let endpoints = section.local_endpoints.copied_or(false);
     if let (Field::Given(At { place, value: true }), Some(false)) =
         (&section.local_endpoints, raw.headers_held.copied_or(true))
@@ -48,6 +50,10 @@ pub(crate) fn counting(raw: &RawGateway, findings: &mut Findings) -> Option<Coun
         extrapolate_above: extrapolate_above?,
         families: families?,
         header: if header? { InputTokensHeader::Shown } else { InputTokensHeader::Absent },
+        stream_usage: match stream_usage? {
+            RawStreamUsage::Always => StreamUsage::Always,
+            RawStreamUsage::AsAsked => StreamUsage::AsAsked,
+        },
         endpoints: if endpoints? { LocalEndpoints::Served } else { LocalEndpoints::Absent },
     })
 }

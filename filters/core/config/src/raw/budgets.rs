@@ -1,6 +1,5 @@
 //! What ai-gateway's file may say about budgets.
 
-use crate::raw::counting::MOST_TOKENS;
 use crate::read::List;
 
 /// The default of `default_completion_tokens`: longer than most answers, and short enough for a small budget.
@@ -26,13 +25,13 @@ section! {
     optional {
         /// Tokens of an answer that are reserved where a request does not say how long it may become. An answer that becomes longer is charged
         /// in full, and the caller owes the rest.
-        #[schema(extend("minimum" = 0, "maximum" = MOST_TOKENS, "default" = DEFAULT_COMPLETION_TOKENS))]
+        #[schema(extend("minimum" = 0, "maximum" = crate::raw::counting::MOST_TOKENS, "default" = DEFAULT_COMPLETION_TOKENS))]
         default_completion_tokens: u64,
         /// What becomes of a request whose answer may become longer than its budgets allow.
         #[schema(extend("default" = "as_asked"))]
         completions: RawCompletions,
-        /// Where completions are shortened: the fewest tokens that are worth asking for. With less left the request is refused.
-        #[schema(extend("minimum" = 1, "maximum" = MOST_TOKENS, "default" = 16))]
+        /// Where completions are shortened or bounded: the fewest tokens that are worth asking for. With less left the request is refused.
+        #[schema(extend("minimum" = 1, "maximum" = crate::raw::counting::MOST_TOKENS, "default" = 16))]
         least_completion_tokens: u64,
         /// How long a reservation lasts that nobody settles, in seconds; longer than a request is allowed to take.
         #[schema(extend("minimum" = 1, "maximum" = MOST_LEASE_SECONDS, "default" = DEFAULT_LEASE_SECONDS))]
@@ -271,6 +270,8 @@ choice! {
         AsAsked = "as_asked",
         /// Its limit of tokens is lowered to what is left.
         Shortened = "shortened",
+        /// The same, and a request that has no such limit gets `default_completion_tokens`: no answer becomes longer than what is reserved.
+        Bounded = "bounded",
     }
 }
 

@@ -26,6 +26,10 @@ section! {
         /// exact name before any.
         #[schema(extend("default" = []))]
         families: List<RawFamily>,
+        /// Whether OpenAI's streams are asked for their usage (`stream_options.include_usage`) also where the client did not ask. Clients do
+        /// not see what they then report. A stream that reports nothing is counted by its text, which knows nothing of hidden reasoning.
+        #[schema(extend("default" = "always"))]
+        stream_usage: RawStreamUsage,
         /// Whether the prompt's tokens are told in `x-ai-input-tokens`: to Envoy's routes in the request, to the client in the answer. They
         /// are then always counted.
         #[schema(extend("default" = false))]
@@ -115,6 +119,17 @@ choice! {
         Estimate = "estimate",
         /// Nothing is counted, and nothing that providers report is published.
         Off = "off",
+    }
+}
+
+choice! {
+    /// Whether OpenAI's streams are asked for their usage.
+    #[schema(rename = "StreamUsage")]
+    enum RawStreamUsage: "choice" {
+        /// Wherever tokens are counted.
+        Always = "always",
+        /// Where the client asks, for servers that do not know `stream_options`.
+        AsAsked = "as_asked",
     }
 }
 

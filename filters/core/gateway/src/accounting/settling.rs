@@ -1,11 +1,15 @@
 //! The end of an account: what was reported, what has to be counted, what is published, and what is learnt from it.
 
+use budget::{Amount, BudgetId, Settlement};
+use config::UnseenAnswer;
 use llm_api::Usage;
 use metering::Calibration;
-use seam::{Attribute, Effect, Flow, Histogram, Input, Output, Swapped, names};
+use seam::{Attribute, Clock, Effect, Flow, Histogram, Input, Output, Swapped, names};
 
-use super::{Account, Accounting, Answered, Count};
+use super::{Account, Accounting, Answered, Count, Reserved};
+use crate::ledger::Transaction;
 use crate::meter::{Learning, Source, TargetMeter};
+use crate::quantity;
 
 /// How often a page is tried to be written, before an observation is given up. Every worker writes rarely, so two in a row are rare.
 const TRIES: u32 = 4;
@@ -13,9 +17,9 @@ const TRIES: u32 = 4;
 /// An account whose stream is over.
 ///
 /// ```text
-///   the end ──► AskingReport ──► Correcting ──► published ──► Learning ──► Swapping ──► settled
-///     │  translated by ai-provider │  an estimate           a sample  ▲        │
-///     └────────────────────────────┘  has to be published             └────────┘ another worker was there
+///   the end ──► AskingReport ──► Correcting ──► published ──► Paying ⟲ ──► Learning ──► Swapping ──► settled
+///     │  translated by ai-provider │  an estimate        its budgets    a sample  ▲        │
+///     └────────────────────────────┘  has to be published                         └────────┘ another worker was there
 /// ```
 ///
 /// Each step is left out where there is nothing to do in it.
@@ -32,10 +36,19 @@ enum Step {
     AskingReport,
     /// By what is this estimate of the prompt corrected?
     Correcting(Count, Spent),
+    /// What its budgets hold is settled, and then perhaps something is learnt.
+    Paying(Box<Paying>, Option<Lesson>),
     /// What was learnt so far?
     Learning(Lesson),
     /// Was what was learnt written down?
     Swapping(Lesson, Calibration),
+}
+
+/// A settlement, and what each budget is charged.
+#[derive(Debug)]
+struct Paying {
+    settlement: Transaction<Settlement>,
+    charged: Vec<(BudgetId, Amount)>,
 }
 
 /// One observation: what was estimated, what was reported, and how often it was tried to be written down.
@@ -55,14 +68,33 @@ struct Spent {
     reasoning: u64,
 }
 
+/// How an account ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// There was an answer, or the beginning of one.
+    #[default]
+    Answered,
+    /// The client left before there was.
+    Unanswered,
+    /// There was an error.
+    Failed,
+}
+
 impl Accounting {
     /// The stream is over, however it ended.
     pub(crate) fn end(&mut self, out: &mut dyn Output) -> Flow {
         let (account, answered) = match std::mem::replace(self, Self::Nothing) {
-            Self::Forwarded(account) => (*account, Answered::default()),
+            Self::Forwarded(account) => {
+                (*account, Answered { ending: Ending::Unanswered, ..Answered::default() })
+            }
             Self::Answering(account, answered) => (*account, *answered),
+            Self::Failed(account) => (*account, Answered { ending: Ending::Failed, ..Answered::default() }),
             Self::Nothing | Self::Settling(_) => return Flow::Continue,
         };
+        if answered.ending == Ending::Failed {
+            let settling = Settling { account, answered, step: Step::AskingReport };
+            return self.go_on(settling.fail(out));
+        }
         let ask = answered.translated;
         let settling = Settling { account, answered, step: Step::AskingReport };
         if ask {
@@ -73,9 +105,9 @@ impl Accounting {
     }
 
     /// What the host brought to an account that is being settled.
-    pub(crate) fn settle(&mut self, input: Input<'_>, out: &mut dyn Output) -> Flow {
+    pub(crate) fn settle(&mut self, input: Input<'_>, clock: &dyn Clock, out: &mut dyn Output) -> Flow {
         match std::mem::replace(self, Self::Nothing) {
-            Self::Settling(settling) => self.go_on(settling.take(input, out)),
+            Self::Settling(settling) => self.go_on(settling.take(input, clock, out)),
             other => {
                 *self = other;
                 Flow::Continue
@@ -90,7 +122,7 @@ impl Accounting {
 }
 
 impl Settling {
-    fn take(mut self, input: Input<'_>, out: &mut dyn Output) -> (Option<Self>, Flow) {
+    fn take(mut self, input: Input<'_>, clock: &dyn Clock, out: &mut dyn Output) -> (Option<Self>, Flow) {
         match (self.step, input) {
             (Step::AskingReport, Input::Attribute(value)) => {
                 let report = value.and_then(|value| seam::UsageReport::decode(value).ok());
@@ -101,6 +133,16 @@ impl Settling {
                 count.correct(&Calibration::decode(page.map_or(&[], |page| page.as_slice())));
                 let spent = Spent { input: Some((count.tokens, count.source)), ..spent };
                 Self { step: Step::AskingReport, ..self }.publish(spent, None, out)
+            }
+            (Step::Paying(mut paying, lesson), input) => {
+                let budgets = &self.account.meter.budgets;
+                match paying.settlement.take(input, clock, budgets, out) {
+                    Some(flow) => (Some(Self { step: Step::Paying(paying, lesson), ..self }), flow),
+                    None => {
+                        paying.over(&self.account, out);
+                        Self { step: Step::AskingReport, ..self }.learn(lesson)
+                    }
+                }
             }
             (Step::Learning(lesson), Input::Loaded(Some(page))) => {
                 let mut calibration = Calibration::decode(page);
@@ -229,6 +271,81 @@ impl Settling {
     fn publish(self, spent: Spent, lesson: Option<Lesson>, out: &mut dyn Output) -> (Option<Self>, Flow) {
         let served = self.account.served(self.answered.provider.as_deref());
         spent.publish(self.target(served), out);
+        let usage = self.usage(&spent);
+        let price = self.account.meter.price(self.account.metered.route, served, &self.account.metered.model);
+        if let Some(price) = price {
+            let cost = price.cost(&usage).0.to_string();
+            out.emit(Effect::Publish(names::COST_KEY, cost.as_bytes()));
+        }
+        if self.account.reserved.is_none() {
+            return self.learn(lesson);
+        }
+        let budgets = &self.account.meter.budgets;
+        let amounts = |budget| {
+            let unit = budgets.get(budget).map(|budget| budget.unit);
+            unit.map_or(Amount::ZERO, |unit| quantity::amount(unit, &usage, price))
+        };
+        let charged = self.account.charges(amounts);
+        self.pay(charged, usage.total(), lesson, out)
+    }
+
+    /// What failed costs nothing, and is said to: a rate limit that charges what is published needs a number.
+    fn fail(self, out: &mut dyn Output) -> (Option<Self>, Flow) {
+        for key in [names::OUTPUT_TOKENS_KEY, names::TOTAL_TOKENS_KEY] {
+            out.emit(Effect::Publish(key, b"0"));
+        }
+        let charged = self.account.charges(|_| Amount::ZERO);
+        self.pay(charged, 0, None, out)
+    }
+
+    /// Settles with each budget.
+    fn pay(
+        mut self,
+        charged: Vec<(BudgetId, Amount)>,
+        tokens: u64,
+        lesson: Option<Lesson>,
+        out: &mut dyn Output,
+    ) -> (Option<Self>, Flow) {
+        let Some(Reserved { ticket, expected }) = self.account.reserved.take() else {
+            return self.learn(lesson);
+        };
+        let refund = expected.total().saturating_sub(tokens).to_string();
+        out.emit(Effect::Publish(names::REFUND_TOKENS_KEY, refund.as_bytes()));
+        let amount =
+            |budget| charged.iter().find(|(id, _)| *id == budget).map_or(Amount::ZERO, |(_, amount)| *amount);
+        let mut settlement = Transaction::new(ticket.settle(amount));
+        let flow = settlement.next(&self.account.meter.budgets);
+        let paying = Paying { settlement, charged };
+        match flow {
+            Some(flow) => (Some(Self { step: Step::Paying(Box::new(paying), lesson), ..self }), flow),
+            None => {
+                paying.over(&self.account, out);
+                self.learn(lesson)
+            }
+        }
+    }
+
+    /// The request's tokens by their kinds. Where it is not known what an answer has, it is what was reserved for it: nobody can say that it
+    /// was less.
+    fn usage(&self, spent: &Spent) -> Usage {
+        let reported = self.answered.reported.filter(|usage| usage.prompt() > 0);
+        let expected = self.account.reserved.as_ref().map(|reserved| reserved.expected).unwrap_or_default();
+        let prompt = reported.unwrap_or_else(|| Usage {
+            input: spent.input.map_or(expected.prompt, |(tokens, _)| tokens),
+            ..Usage::default()
+        });
+        let completion = match spent.output {
+            Some((tokens, _)) => tokens,
+            None if self.account.meter.budgets.unseen_answer == UnseenAnswer::Prompt => 0,
+            None if self.account.metered.stream && self.answered.ending == Ending::Unanswered => 0,
+            None => expected.completion,
+        };
+        let reasoning = spent.reasoning.min(completion);
+        Usage { output: completion.saturating_sub(reasoning), reasoning, ..prompt }
+    }
+
+    fn learn(self, lesson: Option<Lesson>) -> (Option<Self>, Flow) {
+        let served = self.account.served(self.answered.provider.as_deref());
         let page = learning(&self.account, served).map(|learning| learning.page);
         match (lesson, page) {
             (Some(lesson), Some(page)) => {
@@ -236,6 +353,27 @@ impl Settling {
             }
             _ => (None, Flow::Continue),
         }
+    }
+}
+
+impl Paying {
+    /// All is settled.
+    fn over(self, account: &Account, out: &mut dyn Output) {
+        let charged = |budget| {
+            self.charged.iter().find(|(id, _)| *id == budget).map_or(Amount::ZERO, |(_, amount)| *amount)
+        };
+        let receipts = self.settlement.into_work().receipts();
+        let receipts: Vec<_> =
+            receipts.into_iter().map(|receipt| (receipt, charged(receipt.budget))).collect();
+        account.meter.budgets.count_receipts(&receipts, out);
+    }
+}
+
+impl Account {
+    /// What each budget that holds something is charged.
+    fn charges(&self, amount: impl Fn(BudgetId) -> Amount) -> Vec<(BudgetId, Amount)> {
+        let holds = self.reserved.iter().flat_map(|reserved| reserved.ticket.holds());
+        holds.map(|(budget, _)| (budget, amount(budget))).collect()
     }
 }
 

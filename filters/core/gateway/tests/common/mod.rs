@@ -5,11 +5,13 @@
 use std::rc::Rc;
 
 use config::GatewayConfig;
-use gateway::{Gateway, Routes};
+use gateway::{Gateway, Routes, Secret};
 use seam::testing::{FilterState, Host, Message, Shared};
 use serde_json::{Value, json as object};
 
 pub const CHAT: &str = "/v1/chat/completions";
+
+const SECRET: Secret = Secret([7; 16]);
 
 /// A gateway with the example's models, and with those fields over them.
 pub fn gateway(fields: &str) -> Host<Gateway> {
@@ -34,7 +36,7 @@ pub fn config(fields: &str) -> GatewayConfig {
 
 /// A worker with that configuration and memory of its own.
 pub fn worker(config: GatewayConfig) -> Worker {
-    let routes = Rc::new(Routes::new(config));
+    let routes = Rc::new(Routes::new(config, SECRET));
     Worker { shared: Shared::new(routes.catalogue()), routes }
 }
 
@@ -47,7 +49,7 @@ pub struct Worker {
 impl Worker {
     /// Another worker of the same Envoy.
     pub fn another(&self, config: GatewayConfig) -> Self {
-        Self { routes: Rc::new(Routes::new(config)), shared: self.shared.clone() }
+        Self { routes: Rc::new(Routes::new(config, SECRET)), shared: self.shared.clone() }
     }
 
     /// The same worker on a host without shared memory.

@@ -1,0 +1,201 @@
+//! How many tokens a prompt has, found by as little work as its limits allow.
+//!
+//! A request may be served by any of the targets that can express it, and their models count differently. The first target's count is the one
+//! that is published and corrected by what was learnt; what is reserved is the largest of all.
+
+use config::{CountingMode, InputTokensHeader};
+use metering::{Family, Limits, NotCountable, Part, Surface, UpTo};
+use seam::{Effect, Output, Page};
+
+use crate::accounting::Count;
+use crate::admission::Metered;
+use crate::limits::{self, Limit};
+use crate::meter::{Meter, RouteMeter, Source};
+use crate::refusal::Refusal;
+
+/// Bytes of text that are counted of a prompt where its mode is `estimate`, and where a number only has to be named.
+const SAMPLED_BYTES: usize = 1 << 10;
+
+/// Learnt corrections are at most this factor, up or down: `Calibration::factor_permille` is from 250 to 4,000.
+const LARGEST_CORRECTION: u64 = 4;
+
+/// What is known of a prompt's tokens.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    /// Nothing, and nobody wants to know.
+    Nothing,
+    /// That there are no more, at any target.
+    Bounded(u64),
+    /// How many there are.
+    Counted(Counted),
+}
+
+/// A count.
+#[derive(Clone, Debug)]
+pub(crate) struct Counted {
+    /// At the first target.
+    pub(crate) count: Count,
+    /// What stands there corrects it.
+    pub(crate) page: Option<Page>,
+    /// The most at any other target, uncorrected.
+    pub(crate) elsewhere: u64,
+}
+
+impl Known {
+    /// As many as there may be, for a reservation.
+    pub(crate) fn at_most(&self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Bounded(bound) => *bound,
+            Self::Counted(counted) => counted.count.tokens.max(counted.elsewhere),
+        }
+    }
+}
+
+/// What has to be known before the request may be sent: nothing, a bound that is within every limit, or a count.
+pub(crate) fn look(
+    meter: &Meter,
+    metered: &Metered,
+    body: &[u8],
+    out: &mut dyn Output,
+) -> Result<Known, Refusal> {
+    let Some(route) = meter.route(metered.route).filter(|route| route.mode != CountingMode::Off) else {
+        return Ok(Known::Nothing);
+    };
+    if route.mode == CountingMode::Auto && meter.counting().header == InputTokensHeader::Absent {
+        let limit = route.limits().map(Limit::most).min();
+        if limit.is_none() && !meter.budgets.apply_to(metered.route) {
+            return Ok(Known::Nothing);
+        }
+        if let Some(bound) =
+            bound(meter, metered, body).filter(|bound| limit.is_none_or(|most| *bound <= most))
+        {
+            out.emit(Effect::Count(route.bounded, 1));
+            return Ok(Known::Bounded(bound));
+        }
+    }
+    count(meter, route, metered, body, out)
+}
+
+/// Counts a prompt of which a bound is known that was not enough.
+pub(crate) fn count_after_all(
+    meter: &Meter,
+    metered: &Metered,
+    body: &[u8],
+    out: &mut dyn Output,
+) -> Result<Known, Refusal> {
+    match meter.route(metered.route) {
+        Some(route) => count(meter, route, metered, body, out),
+        None => Ok(Known::Nothing),
+    }
+}
+
+/// More tokens than the prompt can have anywhere, if all of its parts have a bound.
+fn bound(meter: &Meter, metered: &Metered, body: &[u8]) -> Option<u64> {
+    let mut largest = 0;
+    for family in families(meter, metered) {
+        // The bound is one of uncorrected estimates, and may be multiplied by at most that.
+        let correction = if family.is_exact() { 1 } else { LARGEST_CORRECTION };
+        let bound = metering::bound(metered.surface, family, body).ok()?;
+        largest = bound.saturating_mul(correction).max(largest);
+    }
+    Some(largest)
+}
+
+/// The families that count the request's prompt, the first target's first, each once.
+fn families<'a>(meter: &'a Meter, metered: &Metered) -> Vec<&'a Family> {
+    let mut families: Vec<&Family> = Vec::new();
+    let Some(route) = meter.route(metered.route) else { return families };
+    for target in [metered.target].iter().chain(&metered.able) {
+        let Some(target) = route.target(*target) else { continue };
+        let family = meter.family(target, &metered.model);
+        if !families.iter().any(|known| std::ptr::eq(*known, family)) {
+            families.push(family);
+        }
+    }
+    families
+}
+
+fn count(
+    meter: &Meter,
+    route: &RouteMeter,
+    metered: &Metered,
+    body: &[u8],
+    out: &mut dyn Output,
+) -> Result<Known, Refusal> {
+    let Some(target) = route.target(metered.target) else { return Ok(Known::Nothing) };
+    let family = meter.family(target, &metered.model);
+    let (surface, dialect) = (metered.surface, metered.dialect);
+    out.emit(Effect::Count(route.counted, 1));
+    let limit = route.limits().min_by_key(|limit| limit.most());
+    let is_limited = limit.is_some() || meter.budgets.apply_to(metered.route);
+    let mut most = meter.counting().extrapolate_above;
+    if route.mode == CountingMode::Estimate {
+        most = most.min(SAMPLED_BYTES);
+    }
+    let limits = Limits { extrapolate_above: most };
+    let refuse = |refusal, out: &mut dyn Output| {
+        out.emit(Effect::Count(route.refused, 1));
+        Err(refusal)
+    };
+    let prompt = match (up_to(surface, family, body, &limits, limit), limit) {
+        (Ok(UpTo::Within(prompt)), _) => match prompt.uncharged {
+            Some(part) if is_limited => return refuse(limits::not_countable(dialect, part), out),
+            _ => prompt,
+        },
+        (Ok(UpTo::MoreThan(_)), Some(limit)) => {
+            let about = about(surface, family, body).max(limit.most().saturating_add(1));
+            return refuse(limit.exceeded(dialect, about, Source::Extrapolated), out);
+        }
+        (Err(_), _) if is_limited => return refuse(limits::not_countable(dialect, Part::Body), out),
+        // Without a limit what cannot be counted is the provider's to judge.
+        (Ok(UpTo::MoreThan(_)) | Err(_), _) => return Ok(Known::Nothing),
+    };
+    let elsewhere = if meter.budgets.apply_to(metered.route) {
+        let others = families(meter, metered).into_iter().skip(1);
+        let counts = others.filter_map(|family| metering::prompt(surface, family, body, &limits).ok());
+        counts.map(|prompt| prompt.tokens).max().unwrap_or(0)
+    } else {
+        0
+    };
+    let page = target.learning.as_ref().map(|learning| learning.page).filter(|_| !family.is_exact());
+    Ok(Known::Counted(Counted { count: Count::of(prompt), page, elsewhere }))
+}
+
+/// Counts, and stops where the limit is exceeded whatever the correction.
+fn up_to(
+    surface: Surface,
+    family: &Family,
+    body: &[u8],
+    limits: &Limits,
+    limit: Option<Limit>,
+) -> Result<UpTo, NotCountable> {
+    let Some(limit) = limit else {
+        return metering::prompt(surface, family, body, limits).map(UpTo::Within);
+    };
+    let correction = if family.is_exact() { 1 } else { LARGEST_CORRECTION };
+    metering::prompt_up_to(surface, family, body, limits, limit.most().saturating_mul(correction))
+}
+
+/// A number to name where counting stopped.
+fn about(surface: Surface, family: &Family, body: &[u8]) -> u64 {
+    let limits = Limits { extrapolate_above: SAMPLED_BYTES };
+    metering::prompt(surface, family, body, &limits).map_or(0, |prompt| prompt.tokens)
+}
+
+/// Counts a prompt that nobody limits, for whoever asked. The page, where there is one, has what the estimate is corrected by.
+pub(crate) fn count_for_client(
+    meter: &Meter,
+    metered: &Metered,
+    body: &[u8],
+) -> Result<(Count, Option<Page>), NotCountable> {
+    let limits = Limits { extrapolate_above: meter.counting().extrapolate_above };
+    let target = meter.route(metered.route).and_then(|route| route.target(metered.target));
+    let family = match target {
+        Some(target) => meter.family(target, &metered.model),
+        None => meter.counting().families.of(&metered.model),
+    };
+    let prompt = metering::prompt(metered.surface, family, body, &limits)?;
+    let page = target.and_then(|target| target.learning.as_ref()).map(|learning| learning.page);
+    Ok((Count::of(prompt), page.filter(|_| !family.is_exact())))
+}
