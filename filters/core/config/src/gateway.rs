@@ -1,5 +1,7 @@
 //! What ai-gateway's configuration means.
 
+use pricing::Prices;
+
 use crate::raw::gateway::RawGateway;
 use crate::{Budgets, Counting, Models, Problems, check, read};
 
@@ -18,6 +20,8 @@ pub struct GatewayConfig {
     pub counting: Counting,
     /// What callers may spend.
     pub budgets: Budgets,
+    /// What models cost.
+    pub prices: Prices,
 }
 
 /// Whether headers can be held (`allow_on_headers_stop_iteration` in Envoy's PluginConfig).

@@ -21,6 +21,8 @@ use crate::quantity::Expected;
 use settling::{Ending, Settling};
 use transcript::Transcript;
 
+pub(crate) use transcript::Heard;
+
 /// The largest body that is kept until the answer is over, in bytes. Of a larger one samples are counted at once: a worker has thousands of
 /// requests under way, and what its memory once had it never gives back.
 const KEPT_BYTES: usize = 256 << 10;
@@ -75,6 +77,8 @@ pub(crate) struct Reserved {
     pub(crate) ticket: Ticket,
     /// In tokens.
     pub(crate) expected: Expected,
+    /// A stream that says more tokens is ended.
+    pub(crate) stop_after: Option<u64>,
 }
 
 /// A number of tokens of a prompt.
@@ -162,17 +166,29 @@ impl Accounting {
     pub(crate) fn begin_stream(&mut self) {
         if let Self::Answering(account, answered) = self {
             let dialect = account.metered.dialect;
-            answered.transcript = Some(Transcript::new(dialect));
+            let most = account.reserved.as_ref().and_then(|reserved| reserved.stop_after);
+            answered.transcript = Some(Transcript::new(dialect).up_to(most));
         }
     }
 
     /// A chunk of a stream, as the client's API has it.
-    pub(crate) fn chunk(&mut self, chunk: &[u8]) {
+    pub(crate) fn chunk(&mut self, chunk: &[u8]) -> Heard {
         if let Self::Answering(account, answered) = self
             && let Some(transcript) = &mut answered.transcript
         {
             let provider = answered.provider.as_deref();
-            transcript.push(chunk, &|| account.served_family(provider).cloned());
+            return transcript.push(chunk, &|| account.served_family(provider).cloned());
+        }
+        Heard::Enough
+    }
+
+    /// What ends a stream that has said too much, for a client that asked for that model.
+    pub(crate) fn ending(&mut self, model: &str) -> Vec<u8> {
+        match self {
+            Self::Answering(_, answered) => {
+                answered.transcript.as_mut().map_or_else(Vec::new, |transcript| transcript.ending(model))
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -4,10 +4,8 @@ pub(crate) mod prompt;
 
 use std::rc::Rc;
 
-use budget::{
-    Admission as Reservation, Amount, Answer, Decision, Millis, Opinion, Settlement, Ticket, Verdict,
-};
-use config::{Completions, Resolved, Unlimited};
+use budget::{Admission as Reservation, Amount, Answer, Decision, Millis, Opinion, Settlement, Verdict};
+use config::{Completions, HardStop, Resolved, Unlimited};
 use llm_api::{ApiError, Dialect, ErrorKind};
 use metering::{Calibration, Surface};
 use pricing::CacheWrites;
@@ -21,7 +19,7 @@ use crate::quantity::{self, Expected, PossiblePrices};
 use crate::refusal::Refusal;
 use crate::request::{self, Plan};
 use crate::routes::Routes;
-use crate::told::{self, Told};
+use crate::told::Told;
 use prompt::Known;
 
 /// Which of the configured models and targets a request is counted for: those of the first attempt.
@@ -265,7 +263,8 @@ impl Admitting {
     ) -> Result<Progress, Refusal> {
         let Decision { verdict, opinions } = decision;
         let cheaper = self.cheaper(&opinions);
-        if matches!(self.known, Known::Bounded(_)) && (told::any_refused(&opinions) || cheaper.is_some()) {
+        let is_near = cheaper.is_some() || opinions.iter().any(is_near);
+        if matches!(self.known, Known::Bounded(_)) && is_near {
             return self.give_back(verdict, Again::Counted, clock, out);
         }
         if let Some(cheaper) = cheaper {
@@ -280,8 +279,15 @@ impl Admitting {
         budgets.count_opinions(&opinions, out);
         let told = Told::new(budgets, dialect, &opinions, Millis(clock.now().0));
         match verdict {
-            Verdict::Admitted(ticket) => Ok(self.admitted(Some(ticket), told, out)),
-            Verdict::Refused { budget, refusal } => Err(told.refusal(budgets, dialect, budget, refusal)),
+            Verdict::Admitted(ticket) => {
+                let (expected, stop_after) = (self.expected(), self.stop_after(&opinions));
+                Ok(self.admitted(Some(Reserved { ticket, expected, stop_after }), told, out))
+            }
+            Verdict::Refused { budget, refusal } => {
+                let standing = opinions.iter().find(|opinion| opinion.budget == budget);
+                let status = standing.and_then(|opinion| opinion.status);
+                Err(told.refusal(budgets, dialect, budget, refusal, status))
+            }
             Verdict::Unavailable { budget } => {
                 Err(told.unavailable(dialect, budget.and_then(|budget| budgets.get(budget))))
             }
@@ -330,6 +336,21 @@ impl Admitting {
             .then_some(each)
     }
 
+    /// How many tokens a stream may say before it is ended: what is reserved for it, and what the budget has left beside it.
+    fn stop_after(&self, opinions: &[Opinion]) -> Option<u64> {
+        let prices = self.prices().ok()?;
+        let expected = self.expected();
+        let of = |opinion: &Opinion| {
+            let budget = self.meter().budgets.get(opinion.budget)?;
+            let stops =
+                budget.is_enforced() && budget.hard_stop == HardStop::Yes && self.plan.metered().stream;
+            let own = expected.ask(budget.unit, &prices).total();
+            let left = opinion.status.filter(|_| stops)?.remaining.saturating_add(own);
+            quantity::completion_within(budget.unit, left, expected.prompt, &prices)
+        };
+        opinions.iter().filter_map(of).min()
+    }
+
     fn give_back(
         self: Box<Self>,
         verdict: Verdict,
@@ -367,8 +388,12 @@ impl Admitting {
         }
     }
 
-    fn admitted(self: Box<Self>, ticket: Option<Ticket>, mut told: Told, out: &mut dyn Output) -> Progress {
-        let expected = self.expected();
+    fn admitted(
+        self: Box<Self>,
+        reserved: Option<Reserved>,
+        mut told: Told,
+        out: &mut dyn Output,
+    ) -> Progress {
         let Self { routes, body, mut plan, known, shortened, downgraded, .. } = *self;
         let meter = &routes.meter;
         if downgraded {
@@ -377,14 +402,13 @@ impl Admitting {
         match (shortened, meter.budgets.completions) {
             (Some(tokens), _) => plan.shorten(tokens),
             (None, Completions::Shortened { unlimited: Unlimited::Default, .. })
-                if ticket.is_some() && plan.completion().tokens.is_none() =>
+                if reserved.is_some() && plan.completion().tokens.is_none() =>
             {
                 plan.shorten(meter.budgets.default_completion);
             }
             (None, _) => {}
         }
-        let reserved = ticket.map(|ticket| Reserved { ticket, expected });
-        if reserved.is_some() {
+        if let Some(Reserved { expected, .. }) = &reserved {
             let tokens = expected.total().to_string();
             out.emit(Effect::Publish(names::RESERVED_TOKENS_KEY, tokens.as_bytes()));
         }
@@ -398,6 +422,17 @@ impl Admitting {
         let accounting = Account::open(meter, plan.metered(), count, reserved);
         Progress::Admitted(Box::new(Admitted { plan, body, accounting, told }))
     }
+}
+
+/// Whether a request was refused by a budget, or leaves so little of it that a bound of its prompt is no longer good enough: what a bound
+/// reserves too much is missing to others until it is settled.
+fn is_near(opinion: &Opinion) -> bool {
+    /// A bound will do while that part of a budget is left.
+    const PART: u128 = 4;
+    let little = |status: budget::Status| {
+        u128::from(status.remaining.0).saturating_mul(PART) < u128::from(status.limit.0)
+    };
+    matches!(opinion.answer, Answer::Refused(_)) || opinion.status.is_some_and(little)
 }
 
 /// What a prompt may be charged for being written to a cache, as far as its text says. (Anthropic's prompt caching: `cache_control` with

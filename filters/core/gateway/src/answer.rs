@@ -5,7 +5,7 @@ use llm_api::{ApiError, Dialect, ErrorKind};
 use seam::{EarlierFailure, Effect, Flow, Headers, Input, Output, names};
 use translate::{Edit, End, StreamEdit};
 
-use crate::accounting::{Accounting, Reader};
+use crate::accounting::{Accounting, Heard, Reader};
 use crate::request::{Forwarded, Reported};
 use crate::told::Told;
 
@@ -14,9 +14,12 @@ use crate::told::Told;
 /// ```text
 /// Renaming ──complete──► ReadingJson ──► Finished
 /// Streaming ──chunk──► ReadingChunk ──► Streaming          Streaming, ReadingChunk ──end──► Finished
+///                        └─ its budget is spent ──► Stopped ⟲ what still comes is read for its account, and goes nowhere
 /// ```
 pub(crate) struct Answer {
     dialect: Dialect,
+    /// The name that the client asked for.
+    model: String,
     state: State,
 }
 
@@ -29,12 +32,15 @@ enum State {
     Streaming(Option<StreamEdit>),
     /// A chunk was asked for; whether it is the last.
     ReadingChunk(Option<StreamEdit>, Last),
+    /// The client has got an end of ours.
+    Stopped,
+    /// What came after it was asked for.
+    ReadingRest,
     /// All is said.
     Finished,
 }
 
 struct Rename {
-    model: String,
     headers_held: HeadersHeld,
     max_body_bytes: usize,
 }
@@ -102,18 +108,18 @@ pub(crate) fn begin(
         accounting.begin_stream();
         let edit = (!translated).then(|| {
             out.emit(Effect::RemoveResponseHeader("content-length"));
-            let edit = StreamEdit::new(dialect, model);
+            let edit = StreamEdit::new(dialect, model.clone());
             match usage {
                 Reported::ForUs => edit.without_usage(),
                 Reported::AsAsked => edit,
             }
         });
-        return (Some(Answer { dialect, state: State::Streaming(edit) }), Flow::Continue);
+        return (Some(Answer { dialect, model, state: State::Streaming(edit) }), Flow::Continue);
     }
     if !headers.is_content_type("application/json") {
         return (None, Flow::Continue);
     }
-    let rename = Rename { model, headers_held: config.headers_held, max_body_bytes: config.max_body_bytes };
+    let rename = Rename { headers_held: config.headers_held, max_body_bytes: config.max_body_bytes };
     let flow = match config.headers_held {
         HeadersHeld::Yes => Flow::Pause,
         HeadersHeld::No => {
@@ -121,7 +127,7 @@ pub(crate) fn begin(
             Flow::Continue
         }
     };
-    (Some(Answer { dialect, state: State::Renaming(rename) }), flow)
+    (Some(Answer { dialect, model, state: State::Renaming(rename) }), flow)
 }
 
 /// Puts an error that is not JSON (Envoy's own replies, a proxy's HTML page) into the client's shape.
@@ -210,7 +216,7 @@ impl Answer {
             ) => (State::ReadingJson(rename), Flow::Read { start: 0, len }),
             (State::ReadingJson(rename), Input::Bytes(body)) => {
                 accounting.whole(body);
-                rename.apply(self.dialect, body, out);
+                rename.apply(self.dialect, &self.model, body, out);
                 (State::Finished, Flow::Continue)
             }
             (State::Streaming(edit), Input::ResponseBody { size, end_of_stream }) => {
@@ -233,24 +239,41 @@ impl Answer {
                     }
                 }
             }
-            (State::ReadingChunk(None, last), Input::Bytes(chunk)) => {
-                accounting.chunk(chunk);
-                (if last == Last::Yes { State::Finished } else { State::Streaming(None) }, Flow::Continue)
-            }
-            (State::ReadingChunk(Some(mut edit), last), Input::Bytes(chunk)) => {
-                accounting.chunk(chunk);
-                let mut changed = Vec::new();
-                let replaced = edit.push(chunk, &mut changed) == Edit::Replaced;
-                let state = match last {
-                    Last::Yes => finish(Some(edit), Some((chunk, replaced, changed)), out),
-                    Last::No => {
-                        if replaced {
-                            out.emit(Effect::ReplaceResponseBody(&changed));
+            (State::ReadingChunk(edit, last), Input::Bytes(chunk)) => match (accounting.chunk(chunk), edit) {
+                (Heard::TooMuch, _) => {
+                    out.emit(Effect::Publish(names::DECISION_KEY, b"stopped_at_budget"));
+                    out.emit(Effect::ReplaceResponseBody(&accounting.ending(&self.model)));
+                    (if last == Last::Yes { State::Finished } else { State::Stopped }, Flow::Continue)
+                }
+                (Heard::Enough, None) => {
+                    (if last == Last::Yes { State::Finished } else { State::Streaming(None) }, Flow::Continue)
+                }
+                (Heard::Enough, Some(mut edit)) => {
+                    let mut changed = Vec::new();
+                    let replaced = edit.push(chunk, &mut changed) == Edit::Replaced;
+                    let state = match last {
+                        Last::Yes => finish(Some(edit), Some((chunk, replaced, changed)), out),
+                        Last::No => {
+                            if replaced {
+                                out.emit(Effect::ReplaceResponseBody(&changed));
+                            }
+                            State::Streaming(Some(edit))
                         }
-                        State::Streaming(Some(edit))
-                    }
-                };
-                (state, Flow::Continue)
+                    };
+                    (state, Flow::Continue)
+                }
+            },
+            (State::Stopped, Input::ResponseBody { size, .. }) if size > 0 => {
+                (State::ReadingRest, Flow::Read { start: 0, len: size })
+            }
+            (State::Stopped, Input::ResponseTrailers { .. }) => {
+                out.emit(Effect::DropResponseTrailers);
+                (State::Finished, Flow::Continue)
+            }
+            (State::ReadingRest, Input::Bytes(rest)) => {
+                let _ = accounting.chunk(rest);
+                out.emit(Effect::ReplaceResponseBody(b""));
+                (State::Stopped, Flow::Continue)
             }
             (state, _) => (state, Flow::Continue),
         };
@@ -260,8 +283,8 @@ impl Answer {
 }
 
 impl Rename {
-    fn apply(&self, dialect: Dialect, body: &[u8], out: &mut dyn Output) {
-        let Some(renamed) = translate::rename_response(dialect, body, &self.model) else { return };
+    fn apply(&self, dialect: Dialect, model: &str, body: &[u8], out: &mut dyn Output) {
+        let Some(renamed) = translate::rename_response(dialect, body, model) else { return };
         if self.headers_held == HeadersHeld::Yes {
             out.emit(Effect::SetResponseHeader("content-length", renamed.len().to_string().as_bytes()));
         }

@@ -92,6 +92,11 @@ impl Budgets {
         }
     }
 
+    /// The memory of each table, in bytes.
+    pub(crate) fn memory(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.list.iter().map(|budget| (budget.name.as_str(), budget.layout.bytes()))
+    }
+
     /// Whether any budget applies to requests for that route.
     pub(crate) fn apply_to(&self, route: usize) -> bool {
         self.of_route.get(route).is_some_and(|budgets| !budgets.is_empty())
@@ -245,11 +250,6 @@ impl Budget {
         let below = self.downgrade.as_ref().map_or(0, |downgrade| downgrade.below_percent);
         let (left, limit) = (u128::from(status.remaining.0), u128::from(status.limit.0));
         left.saturating_mul(100) < limit.saturating_mul(u128::from(below))
-    }
-
-    /// The memory of its table, in bytes.
-    pub(crate) const fn bytes(&self) -> u64 {
-        self.layout.bytes()
     }
 
     /// How long after its use nothing of it counts any more, at most.

@@ -113,7 +113,7 @@ impl Meter {
         let routes = config.models.routes().iter();
         let routes = routes.map(|route| RouteMeter::new(route, &counting, &mut catalogue)).collect();
         let budgets = Budgets::new(config, secret, &mut catalogue);
-        Self { counting, prices: Prices::default(), budgets, routes, implausible, catalogue }
+        Self { counting, prices: config.prices.clone(), budgets, routes, implausible, catalogue }
     }
 
     /// Every statistic and page.

@@ -22,6 +22,11 @@ impl Routes {
         Self { config, meter }
     }
 
+    /// What the tables of all budgets occupy of the memory that workers share, in bytes, by budget.
+    pub fn budget_memory(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.meter.budgets.memory()
+    }
+
     /// Every statistic and every shared page that the machines speak of.
     pub fn catalogue(&self) -> &Catalogue {
         self.meter.catalogue()

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
-use budget::{Answer, BudgetId, Millis, Opinion, Place, Refusal as Reason, Span, Status};
+use budget::{BudgetId, Millis, Opinion, Place, Refusal as Reason, Span, Status};
 use config::{BudgetHeaders, Unit};
 use llm_api::{ApiError, Dialect, ErrorKind};
 use seam::{Effect, Output};
@@ -23,6 +23,13 @@ pub(crate) struct Told {
 
 /// Waiting longer than this is nothing that an SDK should do by itself.
 const LONGEST_WAIT: Span = Span(300_000);
+
+/// Whether there may be room before the time that is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sooner {
+    Perhaps,
+    Never,
+}
 
 /// A budget as its caller sees it.
 #[derive(Clone, Copy)]
@@ -79,6 +86,7 @@ impl Told {
         dialect: Dialect,
         budget: BudgetId,
         reason: Reason,
+        status: Option<Status>,
     ) -> Refusal {
         let Some(budget) = budgets.get(budget) else { return self.unavailable(dialect, None) };
         let (name, unit) = (&budget.name, Noun(budget.unit));
@@ -92,7 +100,9 @@ impl Told {
                 (error.with_code("request_exceeds_budget"), None)
             }
             Reason::NotYet { retry_after } => {
-                self.wait(retry_after);
+                // What is reserved for others now usually comes back in part, and that may be soon.
+                let open = status.map_or(0, |status| status.open.0);
+                self.wait(retry_after, if open > 0 { Sooner::Perhaps } else { Sooner::Never });
                 let message = format!(
                     "The budget `{name}` has not enough {unit} left for this request. Try again in {}.",
                     duration(retry_after)
@@ -104,7 +114,7 @@ impl Told {
                 (ApiError::new(ErrorKind::RateLimit, message).with_code(code), Some(budget.status))
             }
             Reason::NoRoom { retry_after } => {
-                self.wait(retry_after);
+                self.wait(retry_after, Sooner::Never);
                 let message = format!("The budget `{name}` has no room for another caller at the moment.");
                 (ApiError::new(ErrorKind::Overloaded, message).with_code("budget_table_full"), None)
             }
@@ -115,7 +125,7 @@ impl Told {
 
     /// The refusal of a request whose budgets could not be asked.
     pub(crate) fn unavailable(mut self, dialect: Dialect, budget: Option<&Budget>) -> Refusal {
-        self.wait(Span(1_000));
+        self.wait(Span(1_000), Sooner::Never);
         if let Some(budget) = budget {
             self.headers.push(("x-ai-budget", budget.name.clone()));
         }
@@ -125,10 +135,10 @@ impl Told {
     }
 
     /// When to try again. SDKs wait as they are told, if it is not long; waiting for a quota's next day is not theirs to decide.
-    fn wait(&mut self, after: Span) {
+    fn wait(&mut self, after: Span, sooner: Sooner) {
         self.headers.push(("retry-after", after.whole_seconds().max(1).to_string()));
         self.headers.push(("retry-after-ms", after.0.max(1).to_string()));
-        if after > LONGEST_WAIT {
+        if after > LONGEST_WAIT && sooner == Sooner::Never {
             self.headers.push(("x-should-retry", "false".to_owned()));
         }
     }
@@ -256,11 +266,6 @@ fn timestamp(at: Millis) -> String {
     UNIX_EPOCH
         .checked_add(seconds)
         .map_or_else(String::new, |at| humantime::format_rfc3339_seconds(at).to_string())
-}
-
-/// Whether any of them answered no.
-pub(crate) fn any_refused(opinions: &[Opinion]) -> bool {
-    opinions.iter().any(|opinion| matches!(opinion.answer, Answer::Refused(_)))
 }
 
 #[cfg(test)]

@@ -64,7 +64,8 @@ fn headers_are_held_until_the_body_is_complete() {
     let body: &[u8] = br#"{"model":"gpt-4","stream":true,"messages":[{"role":"user","content":"x"}]}"#;
     let (first, second) = body.split_at(20);
     let sent = host.request(&post(CHAT), &[first, second, b""]);
-    assert_eq!(sent.body, body);
+    let asking_for_usage = [br#"{"stream_options":{"include_usage":true},"#, &body[1..]].concat();
+    assert_eq!(sent.body, asking_for_usage);
     assert_eq!(sent.headers.unwrap().text("x-ai-stream"), Some("true"));
 }
 

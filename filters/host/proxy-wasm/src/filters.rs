@@ -23,6 +23,11 @@ pub trait Filter: Sized + 'static {
         Catalogue::default()
     }
 
+    /// A line about what was configured, for the host's log; of the memory that was taken for it, where some was.
+    fn summary(&self) -> Option<String> {
+        None
+    }
+
     /// The attribute behind [`seam::Attribute::SelectedProvider`].
     fn selecting_attribute(&self) -> Option<&[String]> {
         None
@@ -47,6 +52,20 @@ impl Filter for GatewayFilter {
 
     fn catalogue(&self) -> Catalogue {
         self.0.catalogue().clone()
+    }
+
+    fn summary(&self) -> Option<String> {
+        let budgets: Vec<_> = self.0.budget_memory().collect();
+        let total = budgets.iter().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
+        let each: Vec<_> =
+            budgets.iter().map(|(name, bytes)| format!("{name} {} KiB", bytes.div_ceil(1024))).collect();
+        (!each.is_empty()).then(|| {
+            format!(
+                "budgets take {} KiB of memory, whatever the number of callers: {}",
+                total.div_ceil(1024),
+                each.join(", ")
+            )
+        })
     }
 
     fn machine(&self, _seed: u64) -> Gateway {

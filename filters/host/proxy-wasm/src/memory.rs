@@ -13,6 +13,15 @@ pub(crate) struct Memory {
     pages: Catalogue,
 }
 
+/// Whether shared pages were there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// All of them, or there are none.
+    Found,
+    /// Some had to be made.
+    Made,
+}
+
 #[derive(Debug)]
 struct Metric {
     name: String,
@@ -28,11 +37,15 @@ impl Memory {
     /// Envoy ignores the expected version of an absent page, so two workers that made one would both believe to be the first. This is
     /// called while the filter is configured, which happens on the main thread before it does on any worker; a page that is there already
     /// was made by that, or by the configuration before, and stays.
-    pub(crate) fn new(catalogue: Catalogue) -> Self {
+    ///
+    /// Says whether any had to be made.
+    pub(crate) fn new(catalogue: Catalogue) -> (Self, Pages) {
+        let mut made = Pages::Found;
         for (key, initial) in catalogue.pages() {
             if abi::shared_data(&key).is_err() {
                 // Where the host has no shared memory, loading brings nothing, and a machine goes on without.
                 let _ = abi::set_shared_data(&key, initial, abi::Version::ANY);
+                made = Pages::Made;
             }
         }
         let metrics = catalogue.metrics().iter();
@@ -41,7 +54,7 @@ impl Memory {
             kind: metric.kind,
             number: Cell::new(None),
         });
-        Self { metrics: metrics.collect(), pages: catalogue }
+        (Self { metrics: metrics.collect(), pages: catalogue }, made)
     }
 
     /// Adds to a counter. Envoy refuses to add nothing.

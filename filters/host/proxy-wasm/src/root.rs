@@ -7,7 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, LogLevel};
 
 use crate::filters::Filter;
-use crate::memory::Memory;
+use crate::memory::{Memory, Pages};
 use crate::seed::{self, Seeds};
 use crate::stream::Stream;
 
@@ -49,7 +49,11 @@ impl<F: Filter> RootContext for Root<F> {
         let json = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten();
         match F::configure(&json.unwrap_or_default(), seed::shared_secret()) {
             Ok(filter) => {
-                let memory = Memory::new(filter.catalogue());
+                let (memory, pages) = Memory::new(filter.catalogue());
+                // Each worker is configured as well, and would repeat it.
+                if let (Pages::Made, Some(summary)) = (pages, filter.summary()) {
+                    let _ = hostcalls::log(LogLevel::Info, &summary);
+                }
                 self.configured = Some(Rc::new(Configured { filter, memory }));
                 true
             }

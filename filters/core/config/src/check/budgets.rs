@@ -1,8 +1,9 @@
 //! What ai-gateway's file means for budgets: limits, units and tables, and what of these cannot be together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use budget::{Amount, Lease, Limit, LimitError, Mode, Overflow, Quota, Rate, Span, UtcOffset, Window};
+use pricing::{Decimal, DecimalError, MicroDollars, Prices};
 
 use crate::check::text;
 use crate::place::{At, Field, Place};
@@ -27,6 +28,7 @@ const MOST_LIMITS: usize = 32;
 pub(crate) fn budgets(
     field: &Field<RawBudgets>,
     models: Option<&Models>,
+    prices: Option<&Prices>,
     findings: &mut Findings,
 ) -> Option<Budgets> {
     let section = match field {
@@ -34,7 +36,7 @@ pub(crate) fn budgets(
         Field::Wrong => return None,
         Field::Given(section) => &section.value,
     };
-    let limits = section.limits.given().map(|list| limits(list, models, findings));
+    let limits = section.limits.given().map(|list| limits(list, models, prices, findings));
     let default_completion_tokens =
         whole(&section.default_completion_tokens, DEFAULT_COMPLETION_TOKENS, 0..=MOST_TOKENS, findings);
     let least = whole(&section.least_completion_tokens, 16, 1..=MOST_TOKENS, findings);
@@ -71,6 +73,7 @@ pub(crate) fn budgets(
 fn limits(
     list: &At<List<RawLimit>>,
     models: Option<&Models>,
+    prices: Option<&Prices>,
     findings: &mut Findings,
 ) -> Option<Vec<BudgetLimit>> {
     let At { place, value: list } = list;
@@ -89,7 +92,7 @@ fn limits(
         }
     }
     let known: Vec<_> =
-        list.items.iter().filter_map(|at| limit(&at.place, &at.value, models, findings)).collect();
+        list.items.iter().filter_map(|at| limit(&at.place, &at.value, models, prices, findings)).collect();
     (list.complete && known.len() == list.items.len() && known.len() <= MOST_LIMITS).then_some(known)
 }
 
@@ -97,6 +100,7 @@ fn limit(
     place: &Place,
     raw: &RawLimit,
     models: Option<&Models>,
+    prices: Option<&Prices>,
     findings: &mut Findings,
 ) -> Option<BudgetLimit> {
     let name = raw.name.check(findings, |name| budget_name(name));
@@ -131,6 +135,9 @@ fn limit(
     let overflow = raw.when_full.copied_or(RawWhenFull::Share);
     if let (Some(models), Some(applies)) = (models, &applies) {
         counted(place, applies, models, findings);
+        if let (Some(Unit::MicroDollars), Some(prices)) = (unit, prices) {
+            priced(place, applies, models, prices, findings);
+        }
     }
     Some(BudgetLimit {
         name: name?,
@@ -252,6 +259,29 @@ fn counted(place: &Place, applies: &[usize], models: &Models, findings: &mut Fin
     }
 }
 
+/// What has no price is charged no money.
+fn priced(place: &Place, applies: &[usize], models: &Models, prices: &Prices, findings: &mut Findings) {
+    let routes = applies.iter().filter_map(|number| models.routes().get(*number));
+    // Where a target has no model of its own it is sent the client's name, which is known for a route that is no pattern.
+    let targets = routes.flat_map(|route| {
+        let own = (!route.name.ends_with('*')).then_some(route.name.as_str());
+        route
+            .targets
+            .iter()
+            .filter_map(move |target| Some((&target.provider, target.model.as_deref().or(own)?)))
+    });
+    let unpriced = targets.filter(|(provider, model)| prices.of(provider, model).is_err());
+    let unpriced: BTreeSet<_> = unpriced.map(|(provider, model)| format!("{model} at {provider}")).collect();
+    if !unpriced.is_empty() {
+        let message = format!(
+            "a budget in dollars needs the price of {}",
+            quoted_list(unpriced.iter().map(String::as_str))
+        );
+        let hint = "add it to `prices`, with 0 for what is free, or name the budget's `models` without them";
+        findings.report(place, Fault::new(message, hint));
+    }
+}
+
 fn unit(raw: &RawLimit, findings: &mut Findings) -> Option<Unit> {
     let unit = raw.unit.copied_or(RawUnit::Tokens)?;
     if let (Field::Given(at), false) = (&raw.weights, unit == RawUnit::Weighted) {
@@ -366,36 +396,19 @@ fn utc_offset(text: &str) -> Option<UtcOffset> {
 }
 
 /// An amount in the budget's own unit: for money, millionths of a dollar.
-fn amount_of(raw: &RawAmount, unit: Option<Unit>) -> Result<Amount, Fault> {
-    const MILLION: u64 = 1_000_000;
+fn amount_of(RawAmount(text): &RawAmount, unit: Option<Unit>) -> Result<Amount, Fault> {
     let money = unit == Some(Unit::MicroDollars);
-    match raw {
-        RawAmount::Whole(whole) if money => match whole.checked_mul(MILLION) {
-            Some(micros) => Ok(Amount(micros)),
-            None => Err(Fault::new(format!("{whole} dollars are too many"), "write what can be spent")),
-        },
-        RawAmount::Whole(whole) => Ok(Amount(*whole)),
-        RawAmount::Decimal(text) if money => micro_dollars(text).map(Amount).ok_or_else(|| {
-            Fault::new(
-                format!("{} is no amount of dollars", quoted(text)),
-                "write digits with at most six decimals, such as `\"500\"` or `\"0.25\"`",
-            )
-        }),
-        RawAmount::Decimal(_) => {
-            Err(Fault::new("expected a whole number, got a string", "write it without quotes"))
-        }
-    }
-}
-
-/// Dollars as they are written, in millionths.
-fn micro_dollars(text: &str) -> Option<u64> {
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(decimals) || decimals.len() > 6 {
-        return None;
-    }
-    let decimals = format!("{decimals:0<6}").parse::<u64>().ok()?;
-    whole.parse::<u64>().ok()?.checked_mul(1_000_000)?.checked_add(decimals)
+    let decimals = if money { MicroDollars::DECIMALS } else { 0 };
+    let amount = Decimal::parse(text).and_then(|decimal| decimal.exactly(decimals));
+    amount.map(Amount).map_err(|error| {
+        let hint = match (money, error) {
+            (true, _) => "write dollars with at most six decimals, such as `500` or `0.25`",
+            (false, DecimalError::Fine) => "write a whole number; only `dollars` have decimals",
+            (false, _) => "write a whole number, such as `100000`",
+        };
+        let said = if text.len() <= 24 { format!("{} ", quoted(text)) } else { String::new() };
+        Fault::new(format!("{said}{error}"), hint)
+    })
 }
 
 fn downgrade(

@@ -1,6 +1,9 @@
 //! What ai-gateway's file may say about budgets.
 
-use crate::read::List;
+use crate::json::{Node, Value};
+use crate::place::Place;
+use crate::problem::Findings;
+use crate::read::{Expected, List, Read, mismatch};
 
 /// The default of `default_completion_tokens`: longer than most answers, and short enough for a small budget.
 pub(crate) const DEFAULT_COMPLETION_TOKENS: u64 = 2_048;
@@ -97,7 +100,7 @@ section! {
     #[schema(rename = "Rate")]
     struct RawRate;
     required {
-        /// How much is refilled in each span: a whole number, or for `dollars` a decimal number in quotes, such as `"0.50"`.
+        /// How much is refilled in each span: a whole number, or for `dollars` a decimal number such as `0.50`.
         amount: RawAmount,
         /// The span.
         per: RawSpan,
@@ -113,7 +116,7 @@ section! {
     #[schema(rename = "Quota")]
     struct RawQuota;
     required {
-        /// How much: a whole number, or for `dollars` a decimal number in quotes, such as `"500"`.
+        /// How much: a whole number, or for `dollars` a decimal number such as `500.50`.
         amount: RawAmount,
         /// The window.
         window: RawWindow,
@@ -162,26 +165,36 @@ section! {
     }
 }
 
-/// A whole number, or a decimal one in quotes.
+/// An amount, as it was written: `100000`, `"0.50"`, `500.25`.
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(untagged))]
-pub(crate) enum RawAmount {
-    /// A number.
-    Whole(u64),
-    /// In quotes.
-    Decimal(String),
+pub(crate) struct RawAmount(pub(crate) String);
+
+impl Read for RawAmount {
+    fn read(node: Node, place: &Place, findings: &mut Findings) -> Option<Self> {
+        match node.value {
+            Value::Text(text) => Some(Self(text)),
+            Value::Number(numeral) => Some(Self(numeral.text)),
+            other => mismatch(Expected::Amount, &other, place, findings),
+        }
+    }
 }
 
-impl crate::read::Read for RawAmount {
-    fn read(
-        node: crate::json::Node,
-        place: &crate::place::Place,
-        findings: &mut crate::problem::Findings,
-    ) -> Option<Self> {
-        match node.value {
-            crate::json::Value::Text(text) => Some(Self::Decimal(text)),
-            _ => u64::read(node, place, findings).map(Self::Whole),
-        }
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for RawAmount {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Amount".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["string", "number"],
+            "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$",
+            "minimum": 0,
+        })
     }
 }
 

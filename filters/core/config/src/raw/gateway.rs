@@ -3,6 +3,7 @@
 use crate::raw::Api;
 use crate::raw::budgets::RawBudgets;
 use crate::raw::counting::{RawCounting, RawMode};
+use crate::raw::prices::RawPrice;
 use crate::raw::provider::RawAnthropicVersion;
 use crate::read::List;
 
@@ -33,6 +34,9 @@ section! {
         counting: RawCounting,
         /// What callers may spend.
         budgets: RawBudgets,
+        /// What models cost at their providers. One that no entry matches has no known price.
+        #[schema(extend("default" = []))]
+        prices: List<RawPrice>,
     }
 }
 

@@ -306,7 +306,7 @@ impl Settling {
         lesson: Option<Lesson>,
         out: &mut dyn Output,
     ) -> (Option<Self>, Flow) {
-        let Some(Reserved { ticket, expected }) = self.account.reserved.take() else {
+        let Some(Reserved { ticket, expected, .. }) = self.account.reserved.take() else {
             return self.learn(lesson);
         };
         let refund = expected.total().saturating_sub(tokens).to_string();

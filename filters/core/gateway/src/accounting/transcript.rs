@@ -8,6 +8,7 @@ use llm_api::{Dialect, Text, Usage, anthropic, openai};
 use metering::{Completion, Family, Generated, Said};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::json;
 use serde_json::value::RawValue;
 use sse::Decoder;
 
@@ -27,11 +28,23 @@ pub(crate) struct Transcript {
     held: Vec<u8>,
     events: Decoder,
     notes: Notes,
+    /// More tokens than this may not be generated: then every event is read as it comes.
+    most: Option<u64>,
+}
+
+/// Whether a stream may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Heard {
+    /// It has said no more than it may.
+    Enough,
+    /// It has said more.
+    TooMuch,
 }
 
 /// What was heard of a stream.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct Report {
     /// What its provider reported, in it or elsewhere; where it broke, until then.
     pub(crate) reported: Option<Usage>,
     /// What was counted, where that report is not the last word.
@@ -48,16 +61,40 @@ struct Notes {
     over: bool,
     /// Made with the first text.
     completion: Option<Completion>,
+    /// What OpenAI's chunks say of the whole: the id of the answer, and how many choices there are.
+    id: Option<String>,
+    choices: u32,
+    /// Anthropic's content block that has begun and not ended.
+    open_block: Option<u64>,
 }
 
 impl Transcript {
     pub(crate) const fn new(dialect: Dialect) -> Self {
-        let notes = Notes { dialect, openai: None, anthropic: None, over: false, completion: None };
-        Self { dialect, held: Vec::new(), events: Decoder::new(MAX_EVENT_BYTES), notes }
+        let notes = Notes {
+            dialect,
+            openai: None,
+            anthropic: None,
+            over: false,
+            completion: None,
+            id: None,
+            choices: 1,
+            open_block: None,
+        };
+        Self { dialect, held: Vec::new(), events: Decoder::new(MAX_EVENT_BYTES), notes, most: None }
     }
 
-    /// Takes the next bytes. The family is only asked for where text is collected.
-    pub(crate) fn push(&mut self, chunk: &[u8], family: &dyn Fn() -> Option<Family>) {
+    /// The same, of a stream that may not say more than so many tokens.
+    pub(crate) fn up_to(self, most: Option<u64>) -> Self {
+        Self { most, ..self }
+    }
+
+    /// Takes the next bytes, and says whether the stream has said more than it may. The family is only asked for where text is collected.
+    pub(crate) fn push(&mut self, chunk: &[u8], family: &dyn Fn() -> Option<Family>) -> Heard {
+        if let Some(most) = self.most {
+            self.read(chunk, family);
+            let said = self.notes.completion.as_mut().map_or(0, |completion| completion.generated().tokens());
+            return if said > most && !self.notes.over { Heard::TooMuch } else { Heard::Enough };
+        }
         if self.held.len().saturating_add(chunk.len()) > HELD_BYTES {
             self.read_held(family);
         }
@@ -66,28 +103,66 @@ impl Transcript {
         } else {
             self.held.extend_from_slice(chunk);
         }
+        Heard::Enough
+    }
+
+    /// What ends the stream where it is, as if the model had reached its limit of tokens, for a client that asked for that model.
+    pub(crate) fn ending(&mut self, model: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        let Notes { dialect, id, choices, open_block, completion, .. } = &mut self.notes;
+        match dialect {
+            Dialect::OpenAi => {
+                let choices: Vec<_> = (0..*choices)
+                    .map(|index| json!({"index": index, "delta": {}, "finish_reason": "length"}))
+                    .collect();
+                let chunk = json!({
+                    "id": id.as_deref().unwrap_or("chatcmpl-stopped"), "object": "chat.completion.chunk", "created": 0,
+                    "model": model, "choices": choices,
+                });
+                sse::write_event(&mut out, None, chunk.to_string().as_bytes());
+                sse::write_event(&mut out, None, DONE);
+            }
+            Dialect::Anthropic => {
+                let tokens = completion.as_mut().map_or(0, |completion| completion.generated().tokens());
+                let mut event = |name, data: serde_json::Value| {
+                    sse::write_event(&mut out, Some(name), data.to_string().as_bytes());
+                };
+                if let Some(index) = open_block.take() {
+                    event("content_block_stop", json!({"type": "content_block_stop", "index": index}));
+                }
+                event(
+                    "message_delta",
+                    json!({
+                        "type": "message_delta", "delta": {"stop_reason": "max_tokens", "stop_sequence": null},
+                        "usage": {"output_tokens": tokens},
+                    }),
+                );
+                event("message_stop", json!({"type": "message_stop"}));
+            }
+        }
+        out
     }
 
     /// The stream is over, well or badly. `elsewhere` is what its provider reported beside it.
-    pub(crate) fn finish(&mut self, elsewhere: Option<Usage>, family: &dyn Fn() -> Option<Family>) -> Heard {
+    pub(crate) fn finish(&mut self, elsewhere: Option<Usage>, family: &dyn Fn() -> Option<Family>) -> Report {
         let last_word = match elsewhere {
             Some(usage) => Some(usage).filter(|_| self.notes.over || self.is_over()),
             None => self.last_report(),
         };
         if let Some(usage) = last_word.filter(|usage| usage.completion() > 0) {
-            return Heard { reported: Some(usage), generated: None };
+            return Report { reported: Some(usage), generated: None };
         }
         self.read_held(family);
         let Self { events, notes, .. } = self;
         events.finish(&mut |event| notes.take(&event, family));
         let reported = elsewhere.or_else(|| notes.usage());
         if notes.over && reported.is_some_and(|usage| usage.completion() > 0) {
-            return Heard { reported, generated: None };
+            return Report { reported, generated: None };
         }
         // A stream without a word was heard, too: it is no tokens.
         let mut completion =
             notes.completion.take().or_else(|| family().map(|family| Completion::new(&family)));
-        Heard { reported, generated: completion.as_mut().map(Completion::generated) }
+        Report { reported, generated: completion.as_mut().map(Completion::generated) }
     }
 
     fn read_held(&mut self, family: &dyn Fn() -> Option<Family>) {
@@ -128,6 +203,9 @@ impl Transcript {
         }
     }
 }
+
+/// The most choices that are ended one by one; OpenAI's API gives no more (`n`).
+const MOST_CHOICES: u32 = 128;
 
 /// How the data of OpenAI's terminal event begins.
 const DONE: &[u8] = b"[DONE]";
@@ -234,8 +312,12 @@ impl Notes {
         }
         let Ok(chunk) = serde_json::from_slice::<openai::Chunk<'_>>(data) else { return };
         self.openai = chunk.usage.or(self.openai);
+        if self.id.is_none() {
+            self.id = chunk.id.as_deref().map(str::to_owned);
+        }
         for choice in chunk.choices {
             let number = u32::try_from(choice.index).unwrap_or(u32::MAX);
+            self.choices = number.saturating_add(1).clamp(self.choices, MOST_CHOICES);
             let delta = choice.delta.unwrap_or_default();
             let texts = [
                 (Said::Text, delta.content),
@@ -273,6 +355,11 @@ impl Notes {
         let usage = event.message.and_then(|message| message.usage).or(event.usage);
         if let Some(usage) = usage {
             self.anthropic = Some(self.anthropic.unwrap_or_default().updated_by(usage));
+        }
+        match event.kind {
+            EventKind::ContentBlockStart => self.open_block = Some(event.index),
+            EventKind::ContentBlockStop => self.open_block = None,
+            _ => {}
         }
         let call = u32::try_from(event.index).unwrap_or(u32::MAX);
         let mut say = |said, text: Option<&RawValue>| {

@@ -4,15 +4,18 @@ use llm_api::{Dialect, Usage};
 use metering::{Families, Family};
 use proptest::prelude::*;
 
-use super::{HELD_BYTES, Heard, Transcript, last_usage, reported_in};
+use super::{HELD_BYTES, Heard, Report, Transcript, last_usage, reported_in};
 
 fn family() -> Option<Family> {
     Some(Families::default().of("gpt-4o").clone())
 }
 
-fn heard(dialect: Dialect, stream: &str, pieces: usize) -> Heard {
+fn heard(dialect: Dialect, stream: &str, pieces: usize) -> Report {
     let mut transcript = Transcript::new(dialect);
-    stream.as_bytes().chunks(pieces).for_each(|chunk| transcript.push(chunk, &family));
+    stream
+        .as_bytes()
+        .chunks(pieces)
+        .for_each(|chunk| assert_eq!(transcript.push(chunk, &family), Heard::Enough));
     transcript.finish(None, &family)
 }
 
@@ -98,7 +101,7 @@ proptest! {
     fn nothing_that_a_provider_sends_is_a_panic(stream in any::<Vec<u8>>(), pieces in 1_usize..50) {
         for dialect in Dialect::ALL {
             let mut transcript = Transcript::new(dialect);
-            stream.chunks(pieces).for_each(|chunk| transcript.push(chunk, &family));
+            stream.chunks(pieces).for_each(|chunk| assert_eq!(transcript.push(chunk, &family), Heard::Enough));
             let _ = transcript.finish(None, &family);
             let _ = reported_in(dialect, &stream);
         }
@@ -118,7 +121,7 @@ proptest! {
                 break;
             }
             let (chunk, after) = rest.split_at((*size).min(rest.len()));
-            transcript.push(chunk, &family);
+            let _ = transcript.push(chunk, &family);
             rest = after;
         }
         prop_assert_eq!(transcript.finish(None, &family).generated, whole);
