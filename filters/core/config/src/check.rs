@@ -3,6 +3,7 @@
 mod counting;
 pub(crate) mod gateway;
 pub(crate) mod header;
+mod prices;
 pub(crate) mod provider;
 mod text;
 

@@ -1,5 +1,7 @@
 //! What ai-gateway's configuration means.
 
+use pricing::Prices;
+
 use crate::raw::gateway::RawGateway;
 use crate::{Counting, Models, Problems, check, read};
 
@@ -16,6 +18,8 @@ pub struct GatewayConfig {
     pub other_paths: OtherPaths,
     /// How tokens are counted.
     pub counting: Counting,
+    /// What models cost.
+    pub prices: Prices,
 }
 
 /// Whether headers can be held (`allow_on_headers_stop_iteration` in Envoy's PluginConfig).

@@ -3,11 +3,12 @@
 //! serde_json's own `Value` sorts keys and keeps the last of two equal ones. A duplicate hides a mistake, and problems are listed in
 //! the order of the document, so the tree is our own; the parser, its numbers, its recursion limit and its messages are serde_json's.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::numerals::Numerals;
 use crate::problem::Fault;
 
 /// The longest text that is read, in bytes. A large configuration has some ten thousand.
@@ -22,11 +23,17 @@ pub(crate) struct Node {
 pub(crate) enum Value {
     Null,
     Bool(bool),
-    Number(serde_json::Number),
+    Number(Numeral),
     Text(String),
     List(Vec<Node>),
     /// Every entry as it was written, duplicates included.
     Object(Vec<(String, Node)>),
+}
+
+/// A number and how it was written: a fraction may be no double.
+pub(crate) struct Numeral {
+    pub(crate) number: serde_json::Number,
+    pub(crate) text: String,
 }
 
 impl Value {
@@ -55,9 +62,9 @@ pub(crate) fn parse(json: &[u8]) -> Result<Node, Fault> {
             "give the filter its JSON in Envoy's `configuration`, as a google.protobuf.StringValue whose `value` is the text",
         ));
     }
-    let next = Cell::new(0);
+    let progress = Progress { next: Cell::new(0), numerals: RefCell::new(Numerals::of(json)) };
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    Tree(&next)
+    Tree(&progress)
         .deserialize(&mut deserializer)
         .and_then(|root| deserializer.end().map(|()| root))
         .map_err(|error| syntax_fault(&error, json))
@@ -83,15 +90,31 @@ fn syntax_fault(error: &serde_json::Error, json: &[u8]) -> Fault {
     Fault::new(format!("not valid JSON at line {}, column {}: {reason}", error.line(), error.column()), hint)
 }
 
-/// Builds a [`Node`]; the counter gives each its number before its children get theirs.
-struct Tree<'a>(&'a Cell<u32>);
+/// How far the document has been read.
+struct Progress<'a> {
+    /// The number of the next node: each gets its own before its children get theirs.
+    next: Cell<u32>,
+    /// The numbers that have not been visited yet.
+    numerals: RefCell<Numerals<'a>>,
+}
+
+impl Progress<'_> {
+    /// The number that is being visited, as it is written.
+    fn numeral(&self, number: serde_json::Number) -> Value {
+        let text = self.numerals.borrow_mut().next().map_or_else(|| number.to_string(), str::to_owned);
+        Value::Number(Numeral { number, text })
+    }
+}
+
+/// Builds a [`Node`].
+struct Tree<'a>(&'a Progress<'a>);
 
 impl<'de> DeserializeSeed<'de> for Tree<'_> {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
-        let order = self.0.get();
-        self.0.set(order.saturating_add(1));
+        let order = self.0.next.get();
+        self.0.next.set(order.saturating_add(1));
         let value = deserializer.deserialize_any(self)?;
         Ok(Node { order, value })
     }
@@ -113,15 +136,16 @@ impl<'de> Visitor<'de> for Tree<'_> {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+        Ok(self.0.numeral(value.into()))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+        Ok(self.0.numeral(value.into()))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        serde_json::Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+        let number = serde_json::Number::from_f64(value).ok_or_else(|| E::custom("number out of range"))?;
+        Ok(self.0.numeral(number))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -142,5 +166,70 @@ impl<'de> Visitor<'de> for Tree<'_> {
             entries.push((key, access.next_value_seed(Tree(self.0))?));
         }
         Ok(Value::Object(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value as Json;
+
+    use super::{Node, Value, parse};
+
+    /// Documents of numbers, and of strings and keys that look like some.
+    fn documents() -> impl Strategy<Value = Json> {
+        let text = proptest::collection::vec(
+            proptest::sample::select(vec!["1", "-2.5", "\"", "\\", "\n", "e", "é"]),
+            0..6,
+        );
+        let text = text.prop_map(|parts| parts.concat());
+        let leaf = prop_oneof![
+            any::<f64>().prop_map(Json::from),
+            any::<i64>().prop_map(Json::from),
+            any::<u64>().prop_map(Json::from),
+            text.clone().prop_map(Json::from),
+            any::<bool>().prop_map(Json::from),
+        ];
+        leaf.prop_recursive(4, 48, 6, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..6).prop_map(Json::from),
+                proptest::collection::vec((text.clone(), inner), 0..6).prop_map(Json::from_iter),
+            ]
+        })
+    }
+
+    fn check(node: &Node) {
+        match &node.value {
+            Value::Number(numeral) => {
+                assert_eq!(serde_json::from_str(&numeral.text).ok(), Some(numeral.number.clone()));
+            }
+            Value::List(items) => items.iter().for_each(check),
+            Value::Object(entries) => entries.iter().for_each(|(_, item)| check(item)),
+            Value::Null | Value::Bool(_) | Value::Text(_) => {}
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_number_has_its_own_text(document in documents()) {
+            let root = parse(document.to_string().as_bytes()).expect("JSON");
+            check(&root);
+        }
+    }
+
+    #[test]
+    fn a_number_keeps_its_digits() {
+        let root = parse(br#"{"1": [2.50, "3", 1e-7]}"#).expect("JSON");
+        let Value::Object(entries) = root.value else { panic!("an object") };
+        let Value::List(items) = &entries[0].1.value else { panic!("a list") };
+        let texts: Vec<_> = items
+            .iter()
+            .filter_map(|item| {
+                if let Value::Number(number) = &item.value { Some(number.text.as_str()) } else { None }
+            })
+            .collect();
+        assert_eq!(texts, ["2.50", "1e-7"]);
     }
 }

@@ -17,6 +17,7 @@ mod counting;
 mod gateway;
 mod json;
 mod models;
+mod numerals;
 mod place;
 mod problem;
 mod provider;

@@ -2,6 +2,7 @@
 
 pub(crate) mod counting;
 pub(crate) mod gateway;
+pub(crate) mod prices;
 pub(crate) mod provider;
 
 use llm_api::Dialect;

@@ -24,10 +24,11 @@ pub(crate) fn document<T: Read>(json: &[u8]) -> Result<(Option<T>, Findings), Pr
 
 /// The type that a reader wants.
 #[derive(Clone, Copy)]
-enum Expected {
+pub(crate) enum Expected {
     Text,
     Boolean,
     Whole,
+    Dollars,
     List,
     Object,
 }
@@ -38,6 +39,7 @@ impl Expected {
             Self::Text => "a string",
             Self::Boolean => "a boolean",
             Self::Whole => "a whole number",
+            Self::Dollars => "an amount of dollars",
             Self::List => "a list",
             Self::Object => "an object",
         }
@@ -52,6 +54,7 @@ impl Expected {
             (Self::Text, _) => "write one text in quotes",
             (Self::Boolean, _) => "write true or false",
             (Self::Whole, _) => "write digits",
+            (Self::Dollars, _) => "write a number, in quotes or without: 2.50",
             (Self::List, _) => "put it in brackets: […]",
             (Self::Object, _) => "write an object: {…}",
         }
@@ -59,7 +62,12 @@ impl Expected {
 }
 
 /// Notes that a node is of the wrong type. Only its type is said: where one expects a name, a key may have been pasted.
-fn mismatch<T>(expected: Expected, given: &Value, place: &Place, findings: &mut Findings) -> Option<T> {
+pub(crate) fn mismatch<T>(
+    expected: Expected,
+    given: &Value,
+    place: &Place,
+    findings: &mut Findings,
+) -> Option<T> {
     let message = format!("expected {}, got {}", expected.name(), given.kind());
     findings.report(place, Fault::new(message, expected.hint(given)));
     None
@@ -89,7 +97,7 @@ impl Read for u64 {
         /// Above it a double skips whole numbers.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         let number = match node.value {
-            Value::Number(number) => number,
+            Value::Number(numeral) => numeral.number,
             other => return mismatch(Expected::Whole, &other, place, findings),
         };
         let whole = number.as_u64().or_else(|| {

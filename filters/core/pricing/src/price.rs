@@ -91,11 +91,14 @@ impl Price {
             if tier.rates.of(Class::CachedInput) > tier.rates.input {
                 problems.push(PriceProblem::CachedAboveInput { tier: Some(number) });
             }
+            // A class that neither states costs what a more general one does, and that one is looked at.
             for class in Class::ALL {
-                if below.rates.stated(class).is_some() && tier.rates.stated(class).is_none() {
-                    problems.push(PriceProblem::Unstated { tier: number, class });
-                } else if tier.rates.of(class) < below.rates.of(class) {
-                    problems.push(PriceProblem::Cheaper { tier: number, class });
+                match (below.rates.stated(class), tier.rates.stated(class)) {
+                    (Some(_), None) => problems.push(PriceProblem::Unstated { tier: number, class }),
+                    (_, Some(price)) if price < below.rates.of(class) => {
+                        problems.push(PriceProblem::Cheaper { tier: number, class });
+                    }
+                    _ => {}
                 }
             }
             below = *tier;

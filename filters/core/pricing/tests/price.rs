@@ -1,6 +1,10 @@
 //! One model's price: against exact arithmetic, against its own bound, and the examples that providers publish.
 
-#![expect(clippy::arithmetic_side_effects, reason = "the test's own arithmetic is 128 bits wide")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "a test that cannot go on, or cannot reckon, says so by panicking"
+)]
 
 use llm_api::Usage;
 use pricing::{CacheWrites, Class, MicroDollars, Price, PriceProblem, Rates, Tier, TokenPrice};
@@ -137,8 +141,6 @@ fn every_problem_of_a_price_is_found() {
             PriceProblem::NotAscending { tier: 1 },
             PriceProblem::Cheaper { tier: 1, class: Class::Input },
             PriceProblem::Unstated { tier: 1, class: Class::CachedInput },
-            PriceProblem::Cheaper { tier: 1, class: Class::CacheWrite5m },
-            PriceProblem::Cheaper { tier: 1, class: Class::CacheWrite1h },
         ]
     );
 }
@@ -146,7 +148,7 @@ fn every_problem_of_a_price_is_found() {
 /// Any price at all: small and large units, classes left out, thresholds anywhere.
 fn prices() -> impl Strategy<Value = Price> {
     let picodollars = || prop_oneof![Just(0), 0..10_000_u64, 0..=TokenPrice::MOST.attodollars()];
-    let token = move || picodollars().prop_map(|pico| at(pico));
+    let token = move || picodollars().prop_map(at);
     let maybe = move || proptest::option::of(token());
     let rates = (token(), 0..=1_000_u64, any::<bool>(), maybe(), maybe(), token(), maybe());
     let rates =

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use llm_api::Dialect;
 
 use crate::check::provider::only_for_anthropic;
-use crate::check::{counting, header, max_body_bytes, text};
+use crate::check::{counting, header, max_body_bytes, prices, text};
 use crate::models::Astray;
 use crate::place::{At, Field, Place};
 use crate::problem::{Fault, Findings, quoted, quoted_list};
@@ -26,6 +26,7 @@ pub(crate) fn config(raw: &RawGateway, findings: &mut Findings) -> Option<Gatewa
     let headers_held = raw.headers_held.copied_or(true);
     let other_paths = raw.other_paths.copied_or(RawOtherPaths::Refuse);
     let counting = counting::counting(raw, findings);
+    let prices = prices::prices(&raw.prices, findings);
     if let (Some(routes), Field::Given(At { place, value: false })) = (&routes, &raw.headers_held) {
         one_route(&routes.known, place, findings);
     }
@@ -40,6 +41,7 @@ pub(crate) fn config(raw: &RawGateway, findings: &mut Findings) -> Option<Gatewa
             RawOtherPaths::Pass => OtherPaths::Pass,
         },
         counting: counting?,
+        prices: prices?,
     })
 }
 

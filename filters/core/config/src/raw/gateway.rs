@@ -2,6 +2,7 @@
 
 use crate::raw::Api;
 use crate::raw::counting::{RawCounting, RawMode};
+use crate::raw::prices::RawPrice;
 use crate::raw::provider::RawAnthropicVersion;
 use crate::read::List;
 
@@ -30,6 +31,9 @@ section! {
         other_paths: RawOtherPaths,
         /// How tokens are counted.
         counting: RawCounting,
+        /// What models cost at their providers. One that no entry matches has no known price.
+        #[schema(extend("default" = []))]
+        prices: List<RawPrice>,
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) const GATEWAY: &[Broken] = &[
     Broken {
         name: "several at once in the order of the document",
         json: r#"{"modles": 1, "max_body_bytes": "8 MiB", "other_paths": "allow", "models": [{"name": "gpt-4", "targets": [{"provider": "openai", "api": "opanei"}, {"api": "anthropic", "modle": 3}]}, {"route": 7}, 5, null], "aliases": {"match": "a", "model": "gpt-4"}, "headers_held": "yes"}"#,
-        problems: r#"modles: unknown field (known: `models`, `aliases`, `max_body_bytes`, `headers_held`, `other_paths`, `counting`)
+        problems: r#"modles: unknown field (known: `models`, `aliases`, `max_body_bytes`, `headers_held`, `other_paths`, `counting`, `prices`)
   hint: did you mean `models`?
 max_body_bytes: expected a whole number, got a string
   hint: write it without quotes
@@ -302,6 +302,80 @@ counting.families[2].match: `m*` has an entry at `counting.families[0].match` al
         json: r#"{"models": [{"name": "a"}], "headers_held": false, "counting": {"local_endpoints": true}}"#,
         problems: r#"counting.local_endpoints: a question that is answered here must not go on to a provider, and headers that are not held have gone
   hint: leave it out, or set `allow_on_headers_stop_iteration: true` in Envoy's PluginConfig"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "prices",
+        json: r#"{"models": [{"name": "a"}], "prices": [
+            {"match": "x*y", "provider": "a b", "input": "$2.50", "output": -1.5, "reasoning": "0.0000000000001"},
+            {"match": "m", "input": 100001, "cached_input": true, "output": null, "per_request": 1e-7, "cache_read": 1},
+            {"model": "m", "input": "sk-canary-canary-canary-canary", "output": "1,5", "tiers": [{"above_prompt_tokens": 0, "input": ""}]},
+            {"match": "m", "input": 1, "output": 2, "tiers": {}},
+            "gpt-4o"]}"#,
+        problems: r#"prices[0].match: `x*y` has a `*` that is not at its end
+  hint: only prefixes are matched, for example `gpt-4o*`
+prices[0].provider: `a b` is no name for a provider
+  hint: use 1 to 128 letters, digits and `.`, `_`, `:`, `/`, `-`
+prices[0].input: `$2.50` is no decimal number
+  hint: write the dollars for a million tokens in digits alone: 2.50
+prices[0].output: `-1.5` is negative
+  hint: write 0 for what costs nothing
+prices[0].reasoning: `0.0000000000001` has more than 12 decimals
+  hint: round it up
+prices[1].input: `100001` is more than 100000 dollars
+  hint: write the dollars for a million tokens
+prices[1].cached_input: expected an amount of dollars, got a boolean
+  hint: write a number, in quotes or without: 2.50
+prices[1].output: expected an amount of dollars, got null
+  hint: leave it out instead of writing null
+prices[1].per_request: `1e-7` has more than 6 decimals
+  hint: round it up
+prices[1].cache_read: unknown field (known: `match`, `input`, `output`, `provider`, `cached_input`, `cache_write_5m`, `cache_write_1h`, `reasoning`, `per_request`, `tiers`)
+  hint: write `cached_input`
+prices[2].match: missing field
+  hint: add `match`: The model's name at its provider, or a prefix followed by `*`.
+prices[2].model: unknown field (known: `match`, `input`, `output`, `provider`, `cached_input`, `cache_write_5m`, `cache_write_1h`, `reasoning`, `per_request`, `tiers`)
+  hint: write `match`: the model's name at its provider, or a prefix followed by `*`
+prices[2].input: is no decimal number
+  hint: write the dollars for a million tokens in digits alone: 2.50
+prices[2].output: `1,5` is no decimal number
+  hint: write the dollars for a million tokens in digits alone: 2.50
+prices[2].tiers[0].output: missing field
+  hint: add `output`: Dollars for a million generated tokens.
+prices[2].tiers[0].above_prompt_tokens: 0 is not from 1 to 1000000000
+  hint: write the longest prompt that still has the prices below, for example 200000
+prices[2].tiers[0].input: is no decimal number
+  hint: write the dollars for a million tokens in digits alone: 2.50
+prices[3].tiers: expected a list, got an object
+  hint: put it in brackets: […]
+prices[4]: expected an object, got a string
+  hint: write an object: {…}"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "prices against each other",
+        json: r#"{"models": [{"name": "a"}], "prices": [
+            {"match": "m", "input": "1.25", "cached_input": "2.50", "output": 10, "tiers": [
+                {"above_prompt_tokens": 272000, "input": "2.50", "cached_input": "3", "output": 15},
+                {"above_prompt_tokens": 200000, "input": "2.50", "output": 14}]},
+            {"match": "n", "input": 1, "output": 2},
+            {"match": "n", "provider": "p", "input": 1, "output": 2},
+            {"match": "n", "input": 2, "output": 2},
+            {"match": "n", "provider": "p", "input": 2, "output": 2}]}"#,
+        problems: r#"prices[0].cached_input: `cached_input` costs more than `input`
+  hint: a cache makes prompts cheaper: are the two exchanged?
+prices[0].tiers[0].cached_input: `cached_input` costs more than `input`
+  hint: a cache makes prompts cheaper: are the two exchanged?
+prices[0].tiers[1].cached_input: `cached_input` is stated below this tier and not in it
+  hint: add it: the price of these longer prompts, or the same as below where it does not change
+prices[0].tiers[1].above_prompt_tokens: the threshold is not above the one before it
+  hint: list the tiers from the shortest prompts to the longest
+prices[0].tiers[1].output: `output` costs less than below this tier
+  hint: longer prompts cost as much or more: are two tiers or two prices exchanged?
+prices[3].match: `n` has a price at `prices[1].match` already
+  hint: keep one of the two, or say in each which `provider` it is the price of
+prices[4].match: `n` has a price at `prices[2].match` already
+  hint: keep one of the two, or say in each which `provider` it is the price of"#,
         schema_tells: Some(false),
     },
 ];

@@ -36,10 +36,24 @@ pub(crate) const COUNTING: &str = r#"{
   }
 }"#;
 
+/// ai-gateway with everything said about prices.
+pub(crate) const PRICES: &str = r#"{
+  "models": [{"name": "*"}],
+  "prices": [
+    {"match": "gpt-4o", "input": 2.50, "cached_input": "1.25", "output": 1.0e1},
+    {"match": "claude-sonnet-4-5*", "provider": "anthropic", "input": "3", "cached_input": "0.30", "cache_write_5m": "3.75", "cache_write_1h": "6",
+     "output": "15", "tiers": [
+       {"above_prompt_tokens": 200000, "input": "6", "cached_input": "0.60", "cache_write_5m": "7.50", "cache_write_1h": "12", "output": "22.50"}]},
+    {"match": "o*", "input": 0.000000000001, "output": "0.1", "reasoning": 100000, "per_request": "0.005"},
+    {"match": "*", "provider": "local", "input": 0, "output": -0}
+  ]
+}"#;
+
 /// Further configurations of ai-gateway.
 pub(crate) const GATEWAYS: &[&str] = &[
     GATEWAY,
     COUNTING,
+    PRICES,
     r#"{"models": [{"name": "*"}]}"#,
     r#"{"models": [{"name": "a"}, {"name": "b", "route": "a"}], "headers_held": false, "aliases": [], "max_body_bytes": 536870912}"#,
 ];

@@ -1,11 +1,12 @@
 //! What accepted configurations mean: values, defaults, and which model a name stands for.
 
-use crate::configurations::{COUNTING, GATEWAY, GATEWAYS, PROVIDER, PROVIDERS};
+use crate::configurations::{COUNTING, GATEWAY, GATEWAYS, PRICES, PROVIDER, PROVIDERS};
 use config::{
     Auth, CountingMode, GatewayConfig, HeadersHeld, InputTokensHeader, LocalEndpoints, OtherPaths, Provider,
     ProviderConfig, RetryStatuses, Selection,
 };
-use llm_api::Dialect;
+use llm_api::{Dialect, Usage};
+use pricing::{MicroDollars, TokenPrice, Unpriced};
 
 fn gateway(json: &str) -> GatewayConfig {
     GatewayConfig::parse(json.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"))
@@ -209,5 +210,57 @@ fn what_is_not_said_of_counting_is_auto() {
             (counting.header, counting.endpoints),
             (InputTokensHeader::Absent, LocalEndpoints::Absent)
         );
+    }
+}
+
+#[test]
+fn prices_are_what_is_written() {
+    let prices = gateway(PRICES).prices;
+    let usage = Usage {
+        input: 100_000,
+        cache_read: 10_000,
+        cache_write_5m: 1_000,
+        cache_write_1h: 100,
+        output: 10_000,
+        reasoning: 1,
+    };
+    for (provider, model, micros) in [
+        // 250,000 + 12,500 + 2,500 + 250 + 100,000 + 10.
+        ("openai", "gpt-4o", 365_260),
+        // 300,000 + 3,000 + 3,750 + 600 + 150,000 + 15.
+        ("anthropic", "claude-sonnet-4-5-20250929", 457_365),
+        // 5,000 for the request, 1,000 for the output, 100,000 for the thought, and less than one for the prompt.
+        ("openai", "o3", 106_001),
+        ("local", "gpt-4o", 0),
+    ] {
+        let cost = prices.of(provider, model).map(|price| price.cost(&usage));
+        assert_eq!(cost, Ok(MicroDollars(micros)), "{provider} {model}");
+    }
+    let long = Usage { input: 200_001, output: 1, ..Usage::default() };
+    let sonnet = prices.of("anthropic", "claude-sonnet-4-5").map(|price| price.cost(&long));
+    // 1,200,006 + 22.5, rounded up.
+    assert_eq!(sonnet, Ok(MicroDollars(1_200_029)));
+    assert_eq!(prices.of("openai", "claude-sonnet-4-5"), Err(Unpriced));
+    assert!(gateway(r#"{"models": [{"name": "a"}]}"#).prices.is_empty());
+}
+
+#[test]
+fn an_amount_is_the_same_with_and_without_quotes() {
+    // 8 × 10¹² tokens, so that the twelfth decimal of a price is seen. As a double, 0.1 + 0.2 would be one more.
+    let usage = Usage { input: 8_000_000_000_000, ..Usage::default() };
+    for written in
+        ["0.300000000001", "3.00000000001e-1", "12.345678901234", "99999.999999999999", "1e-12", "0.5"]
+    {
+        let cost = |amount: &str| {
+            let json = format!(
+                r#"{{"models": [{{"name": "1.5"}}], "prices": [{{"match": "m", "input": {amount}, "output": 7.25}}]}}"#
+            );
+            gateway(&json).prices.of("p", "m").map(|price| price.cost(&usage))
+        };
+        let expected = TokenPrice::per_million(written)
+            .map(|price| MicroDollars(price.attodollars() * 8))
+            .expect(written);
+        assert_eq!(cost(written), Ok(expected), "{written}");
+        assert_eq!(cost(&format!("\"{written}\"")), Ok(expected), "{written}");
     }
 }

@@ -46,6 +46,12 @@ fn value() -> impl Strategy<Value = Value> {
         "headers_held",
         "none",
         "default_max_tokens",
+        "prices",
+        "input",
+        "output",
+        "tiers",
+        "above_prompt_tokens",
+        "2.50",
     ];
     let word = proptest::sample::select(words.to_vec()).prop_map(str::to_owned);
     let leaf = prop_oneof![
@@ -103,7 +109,8 @@ proptest! {
 
     #[test]
     fn a_good_configuration_with_one_value_replaced_never_panics(n in 0_usize..60, with in value()) {
-        for good in [crate::configurations::GATEWAY, crate::configurations::PROVIDER] {
+        use crate::configurations::{GATEWAY, PRICES, PROVIDER};
+        for good in [GATEWAY, PRICES, PROVIDER] {
             let mut document: Value = serde_json::from_str(good).expect("JSON");
             replace(&mut document, &mut n.clone(), &with);
             for said in both(document.to_string().as_bytes()) {
