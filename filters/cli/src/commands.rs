@@ -1,16 +1,18 @@
 //! The subcommands: what each is called, and what their outcome is for the shell.
 
 mod count;
+mod prices;
 mod render;
 mod schema;
 mod validate;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// Renders Envoy configuration for the AI filters, documents and checks the filters' own, and counts tokens.
+/// Renders Envoy configuration for the AI filters, documents and checks the filters' own, counts tokens and their price.
 #[derive(Parser)]
 #[command(name = "ai-filters", version, about)]
 struct Cli {
@@ -29,6 +31,9 @@ enum Command {
     Validate(validate::Options),
     /// Count the tokens of a text or of a request.
     Count(count::Options),
+    /// Convert lists of prices, and price answers.
+    #[command(subcommand)]
+    Prices(prices::What),
 }
 
 /// Which filter's configuration is meant.
@@ -77,6 +82,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Schema(options) => options.run(),
         Command::Validate(options) => options.run(),
         Command::Count(options) => options.run(),
+        Command::Prices(what) => what.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -85,6 +91,21 @@ pub(crate) fn run() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "{failure}");
             failure.code()
         }
+    }
+}
+
+/// Reads a file, or stdin where it is `-`; also says what to call it in messages.
+fn read(file: &Path) -> Result<(String, Vec<u8>), Failure> {
+    let path = file.display().to_string();
+    let mut bytes = Vec::new();
+    let read = if path == "-" {
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(file)
+    };
+    match read {
+        Ok(bytes) => Ok((path, bytes)),
+        Err(source) => Err(Failure::File { path, source }),
     }
 }
 

@@ -2,10 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+use std::fs;
 use std::io::Write as _;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::{env, fs};
 
 /// The example of OpenAI's cookbook ("How to count tokens with tiktoken"), whose prompt OpenAI's API reported as 129 tokens for
 /// GPT-4 and as 124 for GPT-4o.
@@ -215,34 +214,4 @@ fn options_that_contradict_each_other_are_refused() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(text(&output.stderr).starts_with("error: "), "{arguments:?}: {}", text(&output.stderr));
     }
-}
-
-/// Every command of the document, run by a shell, prints what the document says.
-#[test]
-fn the_documents_commands_print_what_it_says() {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let document = fs::read_to_string(manifest.join("../../docs/cli.md")).unwrap();
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-document");
-    fs::create_dir_all(&directory).unwrap();
-    let program = Path::new(env!("CARGO_BIN_EXE_ai-filters")).parent().unwrap();
-    let path = env::join_paths(
-        [program.to_owned()].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap_or_default())),
-    );
-    let path = path.unwrap();
-    let mut commands = 0;
-    for block in document.split("```console\n").skip(1) {
-        let block = block.split("```").next().unwrap_or_default();
-        for command in block.split("$ ").skip(1) {
-            let (command, expected) = command.split_once('\n').unwrap();
-            let output = Command::new("sh")
-                .args(["-c", &format!("{{ {command}\n}} 2>&1")])
-                .env("PATH", &path)
-                .current_dir(&directory)
-                .output()
-                .unwrap();
-            assert_eq!(text(&output.stdout), expected, "{command}");
-            commands += 1;
-        }
-    }
-    assert!(commands > 10, "only {commands} commands were found in the document");
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, Filter, print};
+use super::{Failure, Filter, print, read};
 
 /// `ai-filters validate gateway|provider FILE`
 #[derive(clap::Args)]
@@ -18,13 +18,7 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let path = self.file.display().to_string();
-        let json = if path == "-" {
-            std::io::read_to_string(std::io::stdin()).map(String::into_bytes)
-        } else {
-            std::fs::read(&self.file)
-        };
-        let json = json.map_err(|source| Failure::File { path: path.clone(), source })?;
+        let (path, json) = read(&self.file)?;
         let from_environment = |name: &str| std::env::var(name).ok();
         let taken_to_be_set = |_: &str| Some("set".to_owned());
         let env: &dyn Fn(&str) -> Option<String> =

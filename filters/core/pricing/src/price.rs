@@ -5,8 +5,8 @@ use llm_api::Usage;
 use crate::money::{MicroDollars, TokenPrice};
 use crate::rates::{Class, Rates};
 
-/// Attodollars, the unit of sums, in a micro-dollar, the unit of amounts.
-const ATTODOLLARS: u128 = 1_000_000_000_000;
+/// How many attodollars, the unit of sums, are a micro-dollar, the unit of amounts.
+const IN_A_MICRO_DOLLAR: u128 = 1_000_000_000_000;
 
 /// What a model's requests cost.
 ///
@@ -127,7 +127,7 @@ impl Price {
             return Some(u64::MAX);
         }
         let left =
-            u128::from(money.0).saturating_mul(ATTODOLLARS).checked_sub(self.prompt(prompt, writes))?;
+            u128::from(money.0).saturating_mul(IN_A_MICRO_DOLLAR).checked_sub(self.prompt(prompt, writes))?;
         let price = u128::from(self.completion_token(prompt).attodollars());
         Some(left.checked_div(price).and_then(|tokens| u64::try_from(tokens).ok()).unwrap_or(u64::MAX))
     }
@@ -156,7 +156,7 @@ impl Price {
 
     /// What is charged for the request itself, in attodollars.
     fn fee(&self) -> u128 {
-        u128::from(self.per_request.0).saturating_mul(ATTODOLLARS)
+        u128::from(self.per_request.0).saturating_mul(IN_A_MICRO_DOLLAR)
     }
 }
 
@@ -167,5 +167,5 @@ fn charge(tokens: u64, price: TokenPrice) -> u128 {
 
 /// The only rounding there is.
 fn rounded_up(attodollars: u128) -> MicroDollars {
-    MicroDollars(u64::try_from(attodollars.div_ceil(ATTODOLLARS)).unwrap_or(u64::MAX))
+    MicroDollars(u64::try_from(attodollars.div_ceil(IN_A_MICRO_DOLLAR)).unwrap_or(u64::MAX))
 }
