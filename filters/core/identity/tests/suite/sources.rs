@@ -53,7 +53,7 @@ fn a_trusted_header_names_the_caller() {
         (&[("x-user-id", b"a\tb".as_slice())], "! bad_header"),
         (&[("x-user-id", b" a".as_slice())], "! bad_header"),
         (&[("x-user-id", long.as_bytes())], "! bad_header"),
-        (&[("x-user-id", long[..256].as_bytes())], &long[..256]),
+        (&[("x-user-id", &long.as_bytes()[..256])], &long[..256]),
         (&[("x-user-id", b"a".as_slice()), ("x-user-id", b"a")], "! bad_header"),
         (&[("x-user-id", b"mallory, alice".as_slice())], "! bad_header"),
         (&[("x-user-id", b"a".as_slice()), ("x-team-id", b"t"), ("x-team-id", b"u")], "! bad_header"),
