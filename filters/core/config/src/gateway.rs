@@ -1,5 +1,7 @@
 //! What ai-gateway's configuration means.
 
+use identity::Identity;
+
 use crate::raw::gateway::RawGateway;
 use crate::{Budgets, Counting, Models, Problems, check, read};
 
@@ -18,6 +20,8 @@ pub struct GatewayConfig {
     pub counting: Counting,
     /// What callers may spend.
     pub budgets: Budgets,
+    /// Who is calling.
+    pub identity: Identity,
 }
 
 /// Whether headers can be held (`allow_on_headers_stop_iteration` in Envoy's PluginConfig).
@@ -39,11 +43,11 @@ pub enum OtherPaths {
 }
 
 impl GatewayConfig {
-    /// Reads and checks the text of ai-gateway's configuration; what it may say is in the generated schema. Refused whole, with every
-    /// problem at once.
-    pub fn parse(json: &[u8]) -> Result<Self, Problems> {
+    /// Reads and checks the text of ai-gateway's configuration; what it may say is in the generated schema. `env` says what an
+    /// environment variable holds. Refused whole, with every problem at once; no problem ever holds a secret.
+    pub fn parse(json: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
         let (raw, mut findings) = read::document::<RawGateway>(json)?;
-        let config = raw.and_then(|raw| check::gateway::config(&raw, &mut findings));
+        let config = raw.and_then(|raw| check::gateway::config(&raw, env, &mut findings));
         findings.finish(config)
     }
 }

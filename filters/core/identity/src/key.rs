@@ -10,6 +10,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use rsa::BoxedUint;
 use sha2::Sha256;
 
+use crate::jws;
+
 /// The shortest HMAC secret: as long as the hash (RFC 7518 section 3.2).
 pub const LEAST_SECRET_BYTES: usize = 32;
 
@@ -122,6 +124,11 @@ impl VerificationKey {
             return Err(BadKey::Weak);
         }
         Ok(Self::EdDsa(Box::new(key)))
+    }
+
+    /// An Ed25519 key from its 32 bytes in unpadded base64url, as `x` of a JSON Web Key has them.
+    pub fn ed25519_from_base64url(x: &str) -> Result<Self, BadKey> {
+        Self::ed25519(&jws::decode(x).ok_or(BadKey::Form(Algorithm::EdDsa))?)
     }
 
     /// An HMAC secret.

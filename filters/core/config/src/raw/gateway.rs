@@ -3,6 +3,7 @@
 use crate::raw::Api;
 use crate::raw::budgets::RawBudgets;
 use crate::raw::counting::{RawCounting, RawMode};
+use crate::raw::identity::RawIdentity;
 use crate::raw::provider::RawAnthropicVersion;
 use crate::read::List;
 
@@ -33,6 +34,8 @@ section! {
         counting: RawCounting,
         /// What callers may spend.
         budgets: RawBudgets,
+        /// Who is calling; everybody is anonymous where it is absent.
+        identity: RawIdentity,
     }
 }
 
