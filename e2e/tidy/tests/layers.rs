@@ -6,7 +6,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// The project's crates from the bottom up. A crate may use those in lower layers; crates of one layer do not see each other.
 const LAYERS: [&[&str]; 8] = [
-    &["budget", "llm-api", "sse", "tokens"],
+    &["budget", "identity", "llm-api", "sse", "tokens"],
     &["metering", "pricing", "seam", "translate"],
     &["config"],
     &["gateway", "provider"],

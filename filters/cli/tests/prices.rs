@@ -95,7 +95,7 @@ fn a_list_becomes_a_section_and_everything_else_is_said() {
 
 #[test]
 fn the_filter_takes_the_section() {
-    let config = GatewayConfig::parse(gateway(SECTION).as_bytes()).unwrap();
+    let config = GatewayConfig::parse(gateway(SECTION).as_bytes(), &|_| None).unwrap();
     let usage = Usage { input: 130_000, output: 1_000, ..Usage::default() };
     let cost = |provider, model| config.prices.of(provider, model).map(|price| price.cost(&usage));
     assert_eq!(cost("openai", "gpt-4o"), Ok(MicroDollars(335_000)));
@@ -246,7 +246,7 @@ proptest! {
         );
         let found = import(list.as_bytes(), &Wanted::default()).unwrap();
         prop_assert_eq!(found.notes.len(), 0);
-        let config = GatewayConfig::parse(gateway(&found.section()).as_bytes()).unwrap();
+        let config = GatewayConfig::parse(gateway(&found.section()).as_bytes(), &|_| None).unwrap();
         let usage = Usage { input: 1_000_000_000_000, ..Usage::default() };
         let cost = config.prices.of("p", "m").unwrap().cost(&usage);
         prop_assert_eq!(cost, MicroDollars(attodollars));
@@ -266,7 +266,7 @@ proptest! {
         let wanted = Wanted { models: Vec::new(), providers: vec![ProviderName { listed: provider, configured: ours }] };
         if let Ok(found) = import(list.as_bytes(), &wanted) {
             let config = gateway(&found.section());
-            prop_assert!(GatewayConfig::parse(config.as_bytes()).is_ok(), "{}", config);
+            prop_assert!(GatewayConfig::parse(config.as_bytes(), &|_| None).is_ok(), "{}", config);
         }
     }
 }

@@ -85,7 +85,7 @@ fn url(text: &str) -> ai_filters::render::BaseUrl {
 fn the_filters_accept_their_configuration() {
     let keys = |name: &str| matches!(name, "OPENAI_API_KEY" | "ANTHROPIC_API_KEY").then(|| "key".to_owned());
     for router in variants() {
-        GatewayConfig::parse(gateway_config(&router).as_bytes())
+        GatewayConfig::parse(gateway_config(&router).as_bytes(), &|_| None)
             .unwrap_or_else(|problems| panic!("{problems}"));
         for text in provider_configs(&router) {
             let parsed =
@@ -108,7 +108,7 @@ fn the_filters_accept_their_configuration() {
 fn aliases_and_extra_members_reach_the_filters() {
     let mut router = LlmRouter { aliases: vec!["gpt-4o*=gpt-4".parse().unwrap()], ..LlmRouter::default() };
     router.providers[1].extra.insert("default_max_tokens".to_owned(), json!(77));
-    let gateway = GatewayConfig::parse(gateway_config(&router).as_bytes()).unwrap();
+    let gateway = GatewayConfig::parse(gateway_config(&router).as_bytes(), &|_| None).unwrap();
     assert_eq!(gateway.models.resolve("gpt-4o-mini").unwrap().model, "gpt-4");
     let text = &provider_configs(&router)[1];
     let parsed = ProviderConfig::parse(text.as_bytes(), &|_| Some("key".to_owned())).unwrap();

@@ -20,11 +20,12 @@ impl Options {
     pub(super) fn run(self) -> Result<(), Failure> {
         let (path, json) = read(&self.file)?;
         let from_environment = |name: &str| std::env::var(name).ok();
-        let taken_to_be_set = |_: &str| Some("set".to_owned());
+        // As long as the longest that anything asks for.
+        let taken_to_be_set = |_: &str| Some("set".repeat(16));
         let env: &dyn Fn(&str) -> Option<String> =
             if self.with_keys { &from_environment } else { &taken_to_be_set };
         let problems = match self.filter {
-            Filter::Gateway => config::GatewayConfig::parse(&json).err(),
+            Filter::Gateway => config::GatewayConfig::parse(&json, env).err(),
             Filter::Provider => config::ProviderConfig::parse(&json, env).err(),
         };
         match problems {

@@ -4,6 +4,7 @@ mod budgets;
 mod counting;
 pub(crate) mod gateway;
 pub(crate) mod header;
+pub(crate) mod identity;
 mod prices;
 pub(crate) mod provider;
 mod text;

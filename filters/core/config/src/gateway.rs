@@ -1,5 +1,6 @@
 //! What ai-gateway's configuration means.
 
+use identity::Identity;
 use pricing::Prices;
 
 use crate::raw::gateway::RawGateway;
@@ -22,6 +23,8 @@ pub struct GatewayConfig {
     pub budgets: Budgets,
     /// What models cost.
     pub prices: Prices,
+    /// Who is calling.
+    pub identity: Identity,
 }
 
 /// Whether headers can be held (`allow_on_headers_stop_iteration` in Envoy's PluginConfig).
@@ -43,11 +46,11 @@ pub enum OtherPaths {
 }
 
 impl GatewayConfig {
-    /// Reads and checks the text of ai-gateway's configuration; what it may say is in the generated schema. Refused whole, with every
-    /// problem at once.
-    pub fn parse(json: &[u8]) -> Result<Self, Problems> {
+    /// Reads and checks the text of ai-gateway's configuration; what it may say is in the generated schema. `env` says what an
+    /// environment variable holds. Refused whole, with every problem at once; no problem ever holds a secret.
+    pub fn parse(json: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
         let (raw, mut findings) = read::document::<RawGateway>(json)?;
-        let config = raw.and_then(|raw| check::gateway::config(&raw, &mut findings));
+        let config = raw.and_then(|raw| check::gateway::config(&raw, env, &mut findings));
         findings.finish(config)
     }
 }

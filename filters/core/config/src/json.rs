@@ -48,6 +48,28 @@ impl Value {
             Self::Object(_) => "an object",
         }
     }
+
+    /// As JSON again, with both of two equal keys. As deep as the parser lets it nest.
+    pub(crate) fn to_json(&self) -> String {
+        let text = |text: &str| serde_json::Value::from(text).to_string();
+        match self {
+            Self::Null => "null".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Number(numeral) => numeral.text.clone(),
+            Self::Text(value) => text(value),
+            Self::List(items) => {
+                let items: Vec<_> = items.iter().map(|item| item.value.to_json()).collect();
+                format!("[{}]", items.join(","))
+            }
+            Self::Object(entries) => {
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|(key, item)| format!("{}:{}", text(key), item.value.to_json()))
+                    .collect();
+                format!("{{{}}}", entries.join(","))
+            }
+        }
+    }
 }
 
 /// Parses that text; errors name line and column.

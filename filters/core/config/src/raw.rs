@@ -3,6 +3,7 @@
 pub(crate) mod budgets;
 pub(crate) mod counting;
 pub(crate) mod gateway;
+pub(crate) mod identity;
 pub(crate) mod prices;
 pub(crate) mod provider;
 

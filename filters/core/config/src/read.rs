@@ -121,6 +121,18 @@ impl Read for u64 {
     }
 }
 
+/// JSON that somebody else has defined, as text.
+pub(crate) struct Verbatim(pub(crate) String);
+
+impl Read for Verbatim {
+    fn read(node: Node, place: &Place, findings: &mut Findings) -> Option<Self> {
+        match node.value {
+            Value::Object(_) => Some(Self(node.value.to_json())),
+            other => mismatch(Expected::Object, &other, place, findings),
+        }
+    }
+}
+
 /// A list, without the items that are wrong.
 pub(crate) struct List<T> {
     pub(crate) items: Vec<At<T>>,

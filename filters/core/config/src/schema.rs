@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use crate::place::Field;
 use crate::raw::gateway::RawGateway;
 use crate::raw::provider::RawProviders;
-use crate::read::{List, Map};
+use crate::read::{List, Map, Verbatim};
 
 /// The JSON Schema (draft 2020-12) of ai-gateway's configuration.
 pub fn gateway_schema() -> serde_json::Value {
@@ -60,4 +60,19 @@ transparent! {
     Field => T,
     List => Vec<T>,
     Map => BTreeMap<String, T>,
+}
+
+/// Any object: what may stand in it is defined elsewhere.
+impl JsonSchema for Verbatim {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Verbatim".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({"type": "object"})
+    }
 }

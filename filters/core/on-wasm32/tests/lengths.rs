@@ -34,7 +34,7 @@ fn this_is_the_target_that_the_filters_have() {
 #[cfg_attr(not(target_arch = "wasm32"), test)]
 #[wasm_bindgen_test]
 fn a_content_length_that_would_wrap_is_too_large() {
-    let config = GatewayConfig::parse(br#"{"models": [{"name": "m"}], "max_body_bytes": 1000}"#);
+    let config = GatewayConfig::parse(br#"{"models": [{"name": "m"}], "max_body_bytes": 1000}"#, &|_| None);
     let config = config.unwrap_or_else(|problems| panic!("{problems}"));
     let mut host =
         Host::new(Gateway::new(Rc::new(Routes::new(config, gateway::Secret([0; 16])))), FilterState::new());
@@ -86,7 +86,8 @@ fn token_counts_of_more_than_32_bits_survive() {
 fn a_configured_limit_beyond_the_address_space_is_refused() {
     for limit in [WRAPS_TO_ONE, u64::MAX] {
         let config = format!(r#"{{"models": [{{"name": "m"}}], "max_body_bytes": {limit}}}"#);
-        let problems = GatewayConfig::parse(config.as_bytes()).expect_err("a limit of four gigabytes");
+        let problems =
+            GatewayConfig::parse(config.as_bytes(), &|_| None).expect_err("a limit of four gigabytes");
         assert!(problems.to_string().starts_with("max_body_bytes"), "{problems}");
     }
 }

@@ -46,7 +46,8 @@ impl Filter for GatewayFilter {
     type Machine = Gateway;
 
     fn configure(json: &[u8], secret: [u8; 16]) -> Result<Self, String> {
-        let config = GatewayConfig::parse(json).map_err(|problems| problems.to_string())?;
+        let config = GatewayConfig::parse(json, &|name| std::env::var(name).ok());
+        let config = config.map_err(|problems| problems.to_string())?;
         Ok(Self(Rc::new(Routes::new(config, Secret(secret)))))
     }
 

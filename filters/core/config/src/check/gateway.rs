@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use llm_api::Dialect;
 
-use crate::check::provider::only_for_anthropic;
-use crate::check::{budgets, counting, header, max_body_bytes, prices, text};
+use crate::check::provider::{Env, only_for_anthropic};
+use crate::check::{budgets, counting, header, identity, max_body_bytes, prices, text};
 use crate::models::Astray;
 use crate::place::{At, Field, Place};
 use crate::problem::{Fault, Findings, quoted, quoted_list};
@@ -16,7 +16,7 @@ use crate::suggest::did_you_mean;
 use crate::{CountingMode, GatewayConfig, HeadersHeld, ModelRoute, Models, OtherPaths, PlannedTarget};
 
 /// The configuration, where nothing is wrong; what is, is noted.
-pub(crate) fn config(raw: &RawGateway, findings: &mut Findings) -> Option<GatewayConfig> {
+pub(crate) fn config(raw: &RawGateway, env: Env<'_>, findings: &mut Findings) -> Option<GatewayConfig> {
     let mode = counting::default_mode(&raw.counting);
     let routes = raw.models.given().map(|models| routes(models, mode, findings));
     let aliases = aliases(&raw.aliases, findings);
@@ -27,6 +27,7 @@ pub(crate) fn config(raw: &RawGateway, findings: &mut Findings) -> Option<Gatewa
     let other_paths = raw.other_paths.copied_or(RawOtherPaths::Refuse);
     let counting = counting::counting(raw, findings);
     let prices = prices::prices(&raw.prices, findings);
+    let identity = identity::identity(&raw.identity, env, findings);
     if let (Some(routes), Field::Given(At { place, value: false })) = (&routes, &raw.headers_held) {
         one_route(&routes.known, place, findings);
     }
@@ -44,6 +45,7 @@ pub(crate) fn config(raw: &RawGateway, findings: &mut Findings) -> Option<Gatewa
         counting: counting?,
         budgets: budgets?,
         prices: prices?,
+        identity: identity?,
     })
 }
 

@@ -81,6 +81,18 @@ pub(super) fn passable_request(name: &str) -> Result<String, Fault> {
     not_the_version(name)
 }
 
+/// The lower-case name of a header that says who a caller is, because Envoy or a proxy sets it.
+pub(super) fn trusted(name: &str) -> Result<String, Fault> {
+    let name = common(name)?;
+    if CREDENTIALS.contains(&name.as_str()) {
+        return Err(Fault::new(
+            format!("{} is a credential of the client, and no name that a proxy vouches for", quoted(&name)),
+            "name the header that Envoy's `jwt_authn` or the proxy sets, for example `x-user-id`; keys go into `api_keys` or `virtual_keys`",
+        ));
+    }
+    Ok(name)
+}
+
 /// `anthropic-version` decides how a request is translated, so it is no header like another.
 fn not_the_version(name: String) -> Result<String, Fault> {
     if name == "anthropic-version" {

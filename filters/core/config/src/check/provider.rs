@@ -15,7 +15,7 @@ use crate::suggest::did_you_mean;
 use crate::{Auth, Provider, ProviderConfig, Redacted, RetryStatuses, Selection};
 
 /// What an environment variable holds.
-type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The configuration, where nothing is wrong; what is, is noted.
 pub(crate) fn config(raw: &RawProviders, env: Env<'_>, findings: &mut Findings) -> Option<ProviderConfig> {
@@ -222,7 +222,7 @@ fn auth(at: &At<RawAuth>, env: Env<'_>, findings: &mut Findings) -> Option<Auth>
 }
 
 /// The key in that variable. No fault says what the variable holds.
-fn key(variable: &str, env: Env<'_>) -> Result<Redacted<String>, Fault> {
+pub(super) fn key(variable: &str, env: Env<'_>) -> Result<Redacted<String>, Fault> {
     let variable = text::variable(variable)?;
     let said = said(&variable);
     let key = env(&variable).unwrap_or_default();
@@ -244,7 +244,7 @@ fn key(variable: &str, env: Env<'_>) -> Result<Redacted<String>, Fault> {
 }
 
 /// A variable's name for a message, where it looks like one: a key that somebody pasted into `env` may be letters and digits alone.
-fn said(variable: &str) -> String {
+pub(super) fn said(variable: &str) -> String {
     if variable.len() <= 64 && !variable.bytes().any(|byte| byte.is_ascii_lowercase()) {
         format!(" {}", quoted(variable))
     } else {
@@ -331,7 +331,7 @@ fn retry_statuses(field: &Field<List<u64>>, findings: &mut Findings) -> Option<R
 }
 
 /// Every item of a list, checked; `None` where one is wrong.
-fn each<T, U>(
+pub(super) fn each<T, U>(
     list: &List<T>,
     findings: &mut Findings,
     mut check: impl FnMut(&T) -> Result<U, Fault>,

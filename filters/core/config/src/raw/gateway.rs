@@ -3,6 +3,7 @@
 use crate::raw::Api;
 use crate::raw::budgets::RawBudgets;
 use crate::raw::counting::{RawCounting, RawMode};
+use crate::raw::identity::RawIdentity;
 use crate::raw::prices::RawPrice;
 use crate::raw::provider::RawAnthropicVersion;
 use crate::read::List;
@@ -37,6 +38,8 @@ section! {
         /// What models cost at their providers. One that no entry matches has no known price.
         #[schema(extend("default" = []))]
         prices: List<RawPrice>,
+        /// Who is calling; everybody is anonymous where it is absent.
+        identity: RawIdentity,
     }
 }
 

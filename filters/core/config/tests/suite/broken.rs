@@ -78,7 +78,7 @@ pub(crate) const GATEWAY: &[Broken] = &[
     Broken {
         name: "several at once in the order of the document",
         json: r#"{"modles": 1, "max_body_bytes": "8 MiB", "other_paths": "allow", "models": [{"name": "gpt-4", "targets": [{"provider": "openai", "api": "opanei"}, {"api": "anthropic", "modle": 3}]}, {"route": 7}, 5, null], "aliases": {"match": "a", "model": "gpt-4"}, "headers_held": "yes"}"#,
-        problems: r#"modles: unknown field (known: `models`, `aliases`, `max_body_bytes`, `headers_held`, `other_paths`, `counting`, `budgets`, `prices`)
+        problems: r#"modles: unknown field (known: `models`, `aliases`, `max_body_bytes`, `headers_held`, `other_paths`, `counting`, `budgets`, `prices`, `identity`)
   hint: did you mean `models`?
 max_body_bytes: expected a whole number, got a string
   hint: write it without quotes
@@ -377,6 +377,185 @@ prices[3].match: `n` has a price at `prices[1].match` already
 prices[4].match: `n` has a price at `prices[2].match` already
   hint: keep one of the two, or say in each which `provider` it is the price of"#,
         schema_tells: Some(false),
+    },
+    Broken {
+        name: "identity that nobody could have, and strangers",
+        json: r#"{"models": [{"name": "a"}], "identity": {"anonymous": "refuse", "unknown_credentials": "ignore", "source": []}}"#,
+        problems: r#"identity.anonymous: refuses everybody: no source could know anyone
+  hint: add `header`, `api_keys`, `virtual_keys` or `jwt`, or allow anonymous callers
+identity.unknown_credentials: has no effect where neither keys nor tokens are configured: a client's own credential is always ignored then
+  hint: remove it, or add `api_keys`, `virtual_keys` or `jwt`
+identity.source: unknown field (known: `sources`, `header`, `api_keys`, `virtual_keys`, `jwt`, `anonymous`, `unknown_credentials`)
+  hint: did you mean `sources`?"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "trusted headers",
+        json: r#"{"models": [{"name": "a"}], "identity": {"header": {"user": "Authorization", "team": "x-ai-team"}}}"#,
+        problems: r#"identity.header.user: `authorization` is a credential of the client, and no name that a proxy vouches for
+  hint: name the header that Envoy's `jwt_authn` or the proxy sets, for example `x-user-id`; keys go into `api_keys` or `virtual_keys`
+identity.header.team: `x-ai-team` is internal
+  hint: headers that begin with `x-ai-` are set by the filters and by Envoy alone"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "a user's header that is the team's",
+        json: r#"{"models": [{"name": "a"}], "identity": {"header": {"user": "X-Who", "team": "x-who"}}}"#,
+        problems: r#"identity.header.team: `x-who` is the user's header already
+  hint: a user is no team: name another header, or leave it out"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "the order of sources",
+        json: r#"{"models": [{"name": "a"}], "identity": {"sources": ["header", "jwt", "header"], "header": {}, "api_keys": [{"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "user": "a"}]}}"#,
+        problems: r#"identity.sources: does not list `api_keys`, which is given
+  hint: list every source that is given, or remove its section
+identity.sources[1]: there is no section `jwt`
+  hint: add the section beside `sources`, or remove it here
+identity.sources[2]: `header` is listed already
+  hint: remove one of the two"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "API keys",
+        json: r#"{"models": [{"name": "a"}], "identity": {"api_keys": [
+            {"sha256": "sk-canary-0123456789abcdefghijklmnopqrstuvwxyz", "user": " a"},
+            {"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "user": "a", "models": ["g*t"], "limits": {"tokens_per_minute": 0, "tokens_per_hour": 5}},
+            {"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "user": "b", "models": [], "team": "", "key": "sk-canary-1"}]}}"#,
+        problems: r#"identity.api_keys[0].sha256: is no SHA-256 in hexadecimal: 64 of the digits 0-9 and a-f
+  hint: `ai-filters keys hash` prints it; the key itself never stands in this file
+identity.api_keys[0].user: has a space at its beginning or end
+  hint: use 1 to 256 bytes without control characters and without a space at either end
+identity.api_keys[1].models[0]: `g*t` has a `*` that is not at its end
+  hint: only prefixes are matched, for example `gpt-4o*`
+identity.api_keys[1].limits.tokens_per_minute: 0 is not from 1 to 9007199254740991
+  hint: leave it out for no limit; to take a key back, remove its entry
+identity.api_keys[1].limits.tokens_per_hour: unknown field (known: `tokens_per_minute`, `tokens_per_day`, `tokens_per_month`, `micro_dollars_per_month`, `requests_per_minute`)
+  hint: did you mean `tokens_per_day`?
+identity.api_keys[2].sha256: is the hash at `identity.api_keys[1].sha256` already
+  hint: a key is one caller's: remove one of the two
+identity.api_keys[2].models: is empty
+  hint: name the models, or leave it out for every model
+identity.api_keys[2].team: is empty
+  hint: use 1 to 256 bytes without control characters and without a space at either end
+identity.api_keys[2].key: unknown field (known: `sha256`, `user`, `id`, `team`, `models`, `limits`)
+  hint: a key never stands in this file: write its hash as `sha256`, which `ai-filters keys hash` prints"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "one hash twice",
+        json: r#"{"models": [{"name": "a"}], "identity": {"api_keys": [{"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "user": "a"}, {"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "user": "b"}]}}"#,
+        problems: r#"identity.api_keys[1].sha256: is the hash at `identity.api_keys[0].sha256` already
+  hint: a key is one caller's: remove one of the two"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "no API key",
+        json: r#"{"models": [{"name": "a"}], "identity": {"api_keys": []}}"#,
+        problems: r#"identity.api_keys: is empty
+  hint: add a key, or leave the list out"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "virtual keys",
+        json: r#"{"models": [{"name": "a"}], "identity": {"virtual_keys": {"public_keys": [
+            {"kid": "a", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "d": "canary"}, {"kid": "a", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}, {"kid": "b", "x": "canary"}, {"kid": "c", "x": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}],
+            "issuer": "", "revoked": [""], "revoked_before": [{"user": "a"}], "leeway_seconds": 301}}}"#,
+        problems: r#"identity.virtual_keys.public_keys[0].d: unknown field (known: `kid`, `x`)
+  hint: that is the private key: take it out of this file, and make a new pair with `ai-filters keys generate`
+identity.virtual_keys.public_keys[1].kid: `a` is the name of an earlier key
+  hint: a new key gets a new name
+identity.virtual_keys.public_keys[2].x: is no EdDSA key
+  hint: write the line that `ai-filters keys generate` printed: 32 bytes in unpadded base64url
+identity.virtual_keys.public_keys[3].x: is a weak Ed25519 key
+  hint: write the line that `ai-filters keys generate` printed: 32 bytes in unpadded base64url
+identity.virtual_keys.issuer: is empty
+  hint: write a name, or leave it out where it is optional
+identity.virtual_keys.revoked[0]: is empty
+  hint: use 1 to 256 bytes without control characters and without a space at either end
+identity.virtual_keys.revoked_before[0].before: missing field
+  hint: add `before`: The moment, in seconds since the Unix epoch.
+identity.virtual_keys.leeway_seconds: 301 is not from 0 to 300
+  hint: leave it out for 60"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "tokens without an issuer or a key",
+        json: r#"{"models": [{"name": "a"}], "identity": {"jwt": {"issuer": "https://a.example/"}}}"#,
+        problems: r#"identity.jwt.issuers: missing field
+  hint: add `issuers`: The accepted values of `iss`.
+identity.jwt.audiences: missing field
+  hint: add `audiences`: The accepted values of `aud`. An empty list accepts only tokens that name no audience.
+identity.jwt: no key could verify these tokens
+  hint: add `jwks`, `jwks_from` or `secrets`
+identity.jwt.issuer: unknown field (known: `issuers`, `audiences`, `jwks`, `jwks_from`, `secrets`, `user_claim`, `team_claim`, `leeway_seconds`)
+  hint: write `issuers`, a list"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "key sets with what does not belong into a file",
+        json: r#"{"models": [{"name": "a"}], "identity": {"jwt": {"issuers": [], "audiences": [""], "user_claim": "a..b", "leeway_seconds": 600, "jwks": {"keys": [
+            {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "d": "canary"}, {"kty": "oct", "k": "canary"},
+            {"kty": "RSA", "n": "wJ4Q", "e": "AQAB"}, {"kty": "EC", "crv": "P-384", "x": "", "y": ""}, {"kty": "OKP"}]}}}}"#,
+        problems: r#"identity.jwt.issuers: is empty
+  hint: write the `iss` of the identity provider's tokens
+identity.jwt.audiences[0]: is empty
+  hint: write a name, or leave it out where it is optional
+identity.jwt.user_claim: `a..b` is no claim
+  hint: write a claim's name, or names joined by dots, for example `org.team`
+identity.jwt.leeway_seconds: 600 is not from 0 to 300
+  hint: leave it out for 60
+identity.jwt.jwks.keys[0]: has the private member `d`
+  hint: take the private key out of this file and replace it: it was seen; write the public half alone
+identity.jwt.jwks.keys[1]: is a secret (`kty` is `oct`)
+  hint: a secret comes from the environment: remove it here and add it to `secrets`
+identity.jwt.jwks.keys[2]: is an RSA key of 24 bits
+  hint: RSA needs 2048 to 4096 bits and the exponent 65537; points must lie on their curve
+identity.jwt.jwks.keys[3]: is of a type that is not accepted
+  hint: remove it: RSA with RS256, P-256 with ES256 and Ed25519 with EdDSA verify tokens
+identity.jwt.jwks.keys[4]: is of a type that is not accepted
+  hint: remove it: RSA with RS256, P-256 with ES256 and Ed25519 with EdDSA verify tokens"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "a key set that is none",
+        json: r#"{"models": [{"name": "a"}], "identity": {"jwt": {"issuers": ["i"], "audiences": [], "jwks": {"kty": "OKP"}}}}"#,
+        problems: r#"identity.jwt.jwks: is no JSON Web Key Set: an object with a list `keys`
+  hint: write a JSON Web Key Set: `{"keys": [{"kty": …}]}`"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "secrets that are weak, missing, or none",
+        json: r#"{"models": [{"name": "a"}], "identity": {"jwt": {"issuers": ["i"], "audiences": [], "secrets": [
+            {"env": "WEAK"}, {"env": "MISSING"}, {"env": "LINE_BREAK"}, {"env": "sk-canary-0123456789"}, {"env": "KEY", "kid": "a"}, {"env": "KEY", "kid": "a"}]}}}"#,
+        problems: r#"identity.jwt.secrets[0].env: the environment variable `WEAK` holds a secret of less than 32 bytes
+  hint: make one with `openssl rand -hex 32`: a shorter one can be guessed from any token
+identity.jwt.secrets[1].env: the environment variable `MISSING` is missing or empty
+  hint: set it where Envoy starts, and list it in the filter's `vm_config.environment_variables.host_env_keys`
+identity.jwt.secrets[2].env: the environment variable `LINE_BREAK` holds no key: it has a space, a line break or a character outside ASCII
+  hint: a line break often comes from a file: write it with `printf %s` instead of `echo`
+identity.jwt.secrets[3].env: is no name of an environment variable
+  hint: name the variable that holds the key, for example `OPENAI_API_KEY`; the key itself never stands in this file
+identity.jwt.secrets[5].kid: is the name of an earlier secret
+  hint: tokens find their secret by its `kid`: give each another"#,
+        schema_tells: Some(true),
+    },
+    Broken {
+        name: "a fetch from nowhere",
+        json: r#"{"models": [{"name": "a"}], "identity": {"jwt": {"issuers": ["i"], "audiences": [], "jwks_from": {"url": "https://a.example/jwks", "cluster": "", "authority": "https://a.example", "path": "jwks", "interval_seconds": 1, "timeout_seconds": 0}}}}"#,
+        problems: r#"identity.jwt.jwks_from.url: unknown field (known: `cluster`, `authority`, `path`, `interval_seconds`, `timeout_seconds`)
+  hint: write `cluster`, `authority` and `path`: the filter reaches nothing but Envoy's clusters
+identity.jwt.jwks_from.cluster: is empty
+  hint: write a name, or leave it out where it is optional
+identity.jwt.jwks_from.authority: is no host or host:port
+  hint: write for example `login.example.com`: TLS is configured on Envoy's cluster, and the path has a field of its own
+identity.jwt.jwks_from.path: `jwks` is no path
+  hint: write for example `/.well-known/jwks.json`
+identity.jwt.jwks_from.interval_seconds: 1 is not from 30 to 86400
+  hint: leave it out for 600
+identity.jwt.jwks_from.timeout_seconds: 0 is not from 1 to 60
+  hint: leave it out for 5"#,
+        schema_tells: Some(true),
     },
 ];
 

@@ -49,11 +49,47 @@ pub(crate) const PRICES: &str = r#"{
   ]
 }"#;
 
+/// ai-gateway with everything said about identity.
+pub(crate) const IDENTITY: &str = r#"{
+  "models": [{"name": "*"}],
+  "identity": {
+    "sources": ["jwt", "header", "virtual_keys", "api_keys"],
+    "header": {"user": "X-Auth-User", "team": "x-auth-team"},
+    "api_keys": [
+      {"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "user": "alice", "id": "ci", "team": "search", "models": ["gpt-4*"],
+       "limits": {"tokens_per_minute": 1, "tokens_per_day": 2, "tokens_per_month": 3, "micro_dollars_per_month": 4, "requests_per_minute": 5}}
+    ],
+    "virtual_keys": {
+      "issuer": "house",
+      "public_keys": [{"kid": "2026-11", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}],
+      "revoked": ["k1"],
+      "revoked_before": [{"user": "bob", "before": 1800000000}, {"before": 1700000000}],
+      "leeway_seconds": 0
+    },
+    "jwt": {
+      "issuers": ["https://a.example/"],
+      "audiences": ["ai"],
+      "jwks": {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "x5t": "of others"}]},
+      "jwks_from": {"cluster": "idp", "authority": "a.example:8443", "path": "/jwks?v=1", "interval_seconds": 60, "timeout_seconds": 2},
+      "secrets": [{"env": "KEY", "kid": "s"}],
+      "user_claim": "email",
+      "team_claim": "https://a.example/team",
+      "leeway_seconds": 30
+    },
+    "anonymous": "allow",
+    "unknown_credentials": "ignore"
+  }
+}"#;
+
 /// Further configurations of ai-gateway.
 pub(crate) const GATEWAYS: &[&str] = &[
     GATEWAY,
     COUNTING,
     PRICES,
+    IDENTITY,
+    r#"{"models": [{"name": "a"}], "identity": {}}"#,
+    r#"{"models": [{"name": "a"}], "identity": {"header": {}}}"#,
+    r#"{"models": [{"name": "a"}], "identity": {"header": {}, "anonymous": "refuse"}}"#,
     r#"{"models": [{"name": "*"}]}"#,
     r#"{"models": [{"name": "a"}, {"name": "b", "route": "a"}], "headers_held": false, "aliases": [], "max_body_bytes": 536870912}"#,
 ];

@@ -7,6 +7,7 @@ pub(crate) const CANARY: &str = "sk-canary-0123456789abcdefghijklmnopqrstuvwxyz"
 pub(crate) fn variable(name: &str) -> Option<String> {
     match name {
         "KEY" | "OPENAI_API_KEY" | "ANTHROPIC_API_KEY" => Some(CANARY.to_owned()),
+        "WEAK" => Some(CANARY.chars().take(31).collect()),
         "EMPTY" => Some(String::new()),
         "LINE_BREAK" => Some(format!("{CANARY}\n")),
         _ => None,

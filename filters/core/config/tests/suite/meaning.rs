@@ -1,15 +1,17 @@
 //! What accepted configurations mean: values, defaults, and which model a name stands for.
 
-use crate::configurations::{COUNTING, GATEWAY, GATEWAYS, PRICES, PROVIDER, PROVIDERS};
+use crate::configurations::{COUNTING, GATEWAY, GATEWAYS, IDENTITY, PRICES, PROVIDER, PROVIDERS};
 use config::{
     Auth, CountingMode, GatewayConfig, HeadersHeld, InputTokensHeader, LocalEndpoints, OtherPaths, Provider,
     ProviderConfig, RetryStatuses, Selection,
 };
+use identity::{Anonymous, FetchFrom, Identity, SourceSettings, UnixSeconds, UnknownCredentials};
 use llm_api::{Dialect, Usage};
 use pricing::{MicroDollars, TokenPrice, Unpriced};
 
 fn gateway(json: &str) -> GatewayConfig {
-    GatewayConfig::parse(json.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"))
+    GatewayConfig::parse(json.as_bytes(), &crate::environment::variable)
+        .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 fn provider(json: &str) -> ProviderConfig {
@@ -263,4 +265,78 @@ fn an_amount_is_the_same_with_and_without_quotes() {
         assert_eq!(cost(written), Ok(expected), "{written}");
         assert_eq!(cost(&format!("\"{written}\"")), Ok(expected), "{written}");
     }
+}
+
+#[test]
+fn identity_means_what_it_says() {
+    let identity = gateway(IDENTITY).identity;
+    let settings = identity.settings();
+    assert_eq!(
+        (settings.anonymous, settings.unknown_credentials),
+        (Anonymous::Allowed, UnknownCredentials::Ignored)
+    );
+    let [
+        SourceSettings::Jwt(jwt),
+        SourceSettings::Header(header),
+        SourceSettings::VirtualKeys(virtual_keys),
+        SourceSettings::ApiKeys(api_keys),
+    ] = settings.sources.as_slice()
+    else {
+        panic!("in their order: {settings:?}");
+    };
+    assert_eq!((header.user.as_str(), header.team.as_deref()), ("x-auth-user", Some("x-auth-team")));
+    let key = &api_keys[0].caller;
+    assert!(key.may_use("gpt-4o") && !key.may_use("o3"));
+    let limits = &key.limits;
+    assert_eq!(
+        (
+            limits.tokens_per_minute,
+            limits.tokens_per_day,
+            limits.tokens_per_month,
+            limits.requests_per_minute
+        ),
+        (Some(1), Some(2), Some(3), Some(5))
+    );
+    assert_eq!(limits.cost_per_month.map(|cost| cost.0), Some(4));
+    assert_eq!((virtual_keys.issuer.as_str(), virtual_keys.leeway), ("house", 0));
+    assert!(virtual_keys.revoked.contains("k1"));
+    let before: Vec<_> = virtual_keys
+        .revoked_before
+        .iter()
+        .map(|rule| (rule.user.as_ref().map(|user| user.as_str()), rule.before))
+        .collect();
+    assert_eq!(before, [(Some("bob"), UnixSeconds(1_800_000_000)), (None, UnixSeconds(1_700_000_000))]);
+    assert_eq!((jwt.issuers.as_slice(), jwt.leeway), (["https://a.example/".to_owned()].as_slice(), 30));
+    let from = FetchFrom {
+        cluster: "idp".to_owned(),
+        authority: "a.example:8443".to_owned(),
+        path: "/jwks?v=1".to_owned(),
+        timeout_ms: 2000,
+        interval: 60,
+    };
+    assert_eq!(identity.begin_fetch(UnixSeconds(1)), Some(&from));
+    assert!(!format!("{identity:?}").contains("canary"));
+}
+
+/// Whoever configures keys or tokens wants to know the callers; whoever believes a header, or configures nothing, has not said so.
+#[test]
+fn strangers_are_refused_where_keys_or_tokens_are_configured() {
+    let of = |section: &str| -> Identity {
+        gateway(&format!(r#"{{"models": [{{"name": "a"}}], "identity": {section}}}"#)).identity
+    };
+    let key =
+        r#"[{"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "user": "a"}]"#;
+    for (section, expected) in [
+        ("{}".to_owned(), Anonymous::Allowed),
+        (r#"{"header": {}}"#.to_owned(), Anonymous::Allowed),
+        (r#"{"header": {}, "anonymous": "refuse"}"#.to_owned(), Anonymous::Refused),
+        (format!(r#"{{"api_keys": {key}}}"#), Anonymous::Refused),
+        (format!(r#"{{"header": {{}}, "api_keys": {key}}}"#), Anonymous::Refused),
+        (format!(r#"{{"api_keys": {key}, "anonymous": "allow"}}"#), Anonymous::Allowed),
+    ] {
+        let identity = of(&section);
+        assert_eq!(identity.settings().anonymous, expected, "{section}");
+        assert_eq!(identity.settings().unknown_credentials, UnknownCredentials::Refused, "{section}");
+    }
+    assert!(gateway(r#"{"models": [{"name": "a"}]}"#).identity.settings().sources.is_empty());
 }

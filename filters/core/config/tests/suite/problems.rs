@@ -12,7 +12,7 @@ fn check(broken: &Broken, outcome: Result<String, String>) {
 #[test]
 fn gateway_configurations_are_refused_with_every_problem() {
     for broken in GATEWAY {
-        let outcome = GatewayConfig::parse(broken.json.as_bytes());
+        let outcome = GatewayConfig::parse(broken.json.as_bytes(), &crate::environment::variable);
         check(broken, outcome.map(|config| format!("{config:?}")).map_err(|problems| problems.to_string()));
     }
 }
@@ -54,7 +54,7 @@ fn text_that_no_json_reader_takes_gets_one_problem() {
             "configuration: 1048578 bytes are more than the 1048576 that are read\n  hint: a configuration of this size is usually another file",
         ),
     ] {
-        let problems = GatewayConfig::parse(json).expect_err("broken");
+        let problems = GatewayConfig::parse(json, &|_| None).expect_err("broken");
         assert_eq!(problems.to_string(), expected);
         assert_eq!(problems.iter().count(), 1);
     }
@@ -63,7 +63,7 @@ fn text_that_no_json_reader_takes_gets_one_problem() {
 #[test]
 fn a_message_stays_short_whatever_the_file() {
     let json = format!("{{\"models\": [{}null], \"{}\": 1}}", "null,".repeat(5000), "x".repeat(5000));
-    let problems = GatewayConfig::parse(json.as_bytes()).expect_err("broken");
+    let problems = GatewayConfig::parse(json.as_bytes(), &|_| None).expect_err("broken");
     assert_eq!(problems.iter().count(), 100);
     let text = problems.to_string();
     assert!(text.ends_with("\n… and 4902 more"), "{text}");
@@ -73,7 +73,7 @@ fn a_message_stays_short_whatever_the_file() {
 #[test]
 fn a_control_character_does_not_reach_a_log_line() {
     let json = r#"{"models": [{"name": "a\u001b[31m\nforged: line"}], "\u001b": 1}"#;
-    let text = GatewayConfig::parse(json.as_bytes()).expect_err("broken").to_string();
+    let text = GatewayConfig::parse(json.as_bytes(), &|_| None).expect_err("broken").to_string();
     assert!(text.lines().all(|line| !line.starts_with("forged")), "{text}");
     assert!(!text.contains('\u{1b}'), "{text}");
 }

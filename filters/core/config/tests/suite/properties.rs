@@ -74,7 +74,7 @@ fn value() -> impl Strategy<Value = Value> {
 
 /// Parses it as both, and says what came of it.
 fn both(text: &[u8]) -> [String; 2] {
-    let gateway = GatewayConfig::parse(text)
+    let gateway = GatewayConfig::parse(text, &crate::environment::variable)
         .map_or_else(|problems| problems.to_string(), |config| format!("{config:?}"));
     let provider = ProviderConfig::parse(text, &crate::environment::variable)
         .map_or_else(|problems| problems.to_string(), |config| format!("{config:?}"));
@@ -123,7 +123,7 @@ proptest! {
     fn a_cut_configuration_is_refused(cut in 0.0..1.0) {
         for good in [crate::configurations::GATEWAY, crate::configurations::PROVIDER] {
             let length = (good.len() as f64 * cut) as usize;
-            prop_assert!(GatewayConfig::parse(&good.as_bytes()[..length]).is_err());
+            prop_assert!(GatewayConfig::parse(&good.as_bytes()[..length], &|_| None).is_err());
             prop_assert!(ProviderConfig::parse(&good.as_bytes()[..length], &crate::environment::variable).is_err());
         }
     }
@@ -133,7 +133,7 @@ proptest! {
         let names: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
         prop_assume!(!names.is_empty());
         let models: Vec<_> = names.iter().map(|name| json!({"name": name})).collect();
-        let config = GatewayConfig::parse(json!({"models": models}).to_string().as_bytes()).expect("good");
+        let config = GatewayConfig::parse(json!({"models": models}).to_string().as_bytes(), &|_| None).expect("good");
         let expected = names.iter().find(|name| **name == asked).or_else(|| {
             let prefixes = names.iter().filter(|name| name.strip_suffix('*').is_some_and(|prefix| asked.starts_with(prefix)));
             prefixes.max_by_key(|name| name.len())

@@ -31,7 +31,8 @@ pub fn config(fields: &str) -> GatewayConfig {
     }
     let mut config = object!({"models": models, "aliases": [{"match": "fast", "model": "gpt-4"}]});
     config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    GatewayConfig::parse(config.to_string().as_bytes()).unwrap_or_else(|problems| panic!("{problems}"))
+    GatewayConfig::parse(config.to_string().as_bytes(), &|_| None)
+        .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 /// A worker with that configuration and memory of its own.
