@@ -15,6 +15,8 @@ pub struct Budgets {
     pub lease: Lease,
     /// What an answer is charged that nobody has seen.
     pub unseen_answer: UnseenAnswer,
+    /// For how many keys with limits of their own there is room.
+    pub keys: u32,
     /// Whether clients are told how their budgets stand.
     pub headers: BudgetHeaders,
 }
@@ -157,6 +159,7 @@ impl Budgets {
             completions: Completions::AsAsked,
             lease: Lease::new(Span(crate::raw::budgets::DEFAULT_LEASE_SECONDS * 1_000)),
             unseen_answer: UnseenAnswer::Reserved,
+            keys: 1_000,
             headers: BudgetHeaders::Shown,
         }
     }

@@ -6,13 +6,13 @@ use std::rc::Rc;
 
 use budget::{Admission as Reservation, Amount, Answer, Decision, Millis, Opinion, Settlement, Verdict};
 use config::{Completions, HardStop, Resolved, Unlimited};
+use identity::Caller;
 use llm_api::{ApiError, Dialect, ErrorKind};
 use metering::{Calibration, Surface};
 use pricing::CacheWrites;
 use seam::{Clock, Effect, Flow, Input, Output, names};
 
 use crate::accounting::{Account, Accounting, Reserved};
-use crate::caller::Caller;
 use crate::ledger::Transaction;
 use crate::meter::Meter;
 use crate::quantity::{self, Expected, PossiblePrices};
@@ -20,7 +20,7 @@ use crate::refusal::Refusal;
 use crate::request::{self, Plan};
 use crate::routes::Routes;
 use crate::told::Told;
-use prompt::Known;
+use prompt::{Budgeted, Known};
 
 /// Which of the configured models and targets a request is counted for: those of the first attempt.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ const SHORTENINGS: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Admitting {
     routes: Rc<Routes>,
-    caller: Caller,
+    caller: Rc<Caller>,
     body: Vec<u8>,
     plan: Plan,
     known: Known,
@@ -123,13 +123,12 @@ impl Metered {
 pub(crate) fn admit(
     routes: &Rc<Routes>,
     dialect: Dialect,
-    caller: Caller,
+    caller: Rc<Caller>,
     body: Vec<u8>,
     clock: &dyn Clock,
     out: &mut dyn Output,
 ) -> Progress {
-    caller.publish(out);
-    let plan = match request::plan(&routes.config, dialect, &body, None) {
+    let plan = match request::plan(&routes.config, dialect, &caller, &body, None) {
         Ok(plan) => plan,
         Err(refusal) => return Progress::Refused(refusal),
     };
@@ -181,13 +180,19 @@ impl Admitting {
         Progress::Waiting(self, flow)
     }
 
+    /// Whether any budget applies to it.
+    fn is_budgeted(&self) -> Budgeted {
+        let applies = self.meter().budgets.apply_to(self.plan.metered().route, &self.caller);
+        if applies { Budgeted::Yes } else { Budgeted::No }
+    }
+
     fn meter(&self) -> &Rc<Meter> {
         &self.routes.meter
     }
 
     /// What has to be known of its prompt?
     fn look(mut self: Box<Self>, clock: &dyn Clock, out: &mut dyn Output) -> Result<Progress, Refusal> {
-        self.known = prompt::look(self.meter(), self.plan.metered(), &self.body, out)?;
+        self.known = prompt::look(self.meter(), self.plan.metered(), self.is_budgeted(), &self.body, out)?;
         self.counted(clock, out)
     }
 
@@ -217,7 +222,7 @@ impl Admitting {
     fn reserve(self: Box<Self>, clock: &dyn Clock, out: &mut dyn Output) -> Result<Progress, Refusal> {
         let metered = self.plan.metered();
         let budgets = &self.meter().budgets;
-        if !budgets.apply_to(metered.route) {
+        if !budgets.apply_to(metered.route, &self.caller) {
             return Ok(self.admitted(None, Told::default(), out));
         }
         let accounts = budgets.accounts(metered.route, &self.caller, self.expected(), &self.prices()?);
@@ -238,7 +243,7 @@ impl Admitting {
     /// The prices of all targets that it may come to, where a budget counts money.
     fn prices(&self) -> Result<PossiblePrices<'_>, Refusal> {
         let (meter, metered) = (self.meter(), self.plan.metered());
-        if !meter.budgets.need_prices(metered.route) {
+        if !meter.budgets.need_prices(metered.route, &self.caller) {
             return Ok(PossiblePrices { prices: Vec::new(), writes: CacheWrites::None });
         }
         let prices: Option<Vec<_>> =
@@ -375,12 +380,19 @@ impl Admitting {
     ) -> Result<Progress, Refusal> {
         match again {
             Again::Counted => {
-                self.known = prompt::count_after_all(self.meter(), self.plan.metered(), &self.body, out)?;
+                self.known = prompt::count_after_all(
+                    self.meter(),
+                    self.plan.metered(),
+                    self.is_budgeted(),
+                    &self.body,
+                    out,
+                )?;
                 self.counted(clock, out)
             }
             Again::As(model) => {
                 let dialect = self.plan.metered().dialect;
-                self.plan = request::plan(&self.routes.config, dialect, &self.body, Some(&model))?;
+                self.plan =
+                    request::plan(&self.routes.config, dialect, &self.caller, &self.body, Some(&model))?;
                 self.downgraded = true;
                 self.shortened = None;
                 self.look(clock, out)

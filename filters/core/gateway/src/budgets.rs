@@ -6,14 +6,18 @@ use budget::{
 use config::{
     BudgetHeaders, BudgetLimit, Completions, Downgrade, GatewayConfig, HardStop, Scope, Unit, UnseenAnswer,
 };
+use identity::Caller;
 use seam::names::{labels, metrics};
 use seam::{Catalogue, Counter, Effect, Output, Page};
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use std::hash::Hasher as _;
 
-use crate::caller::Caller;
 use crate::ledger::Tables;
 use crate::quantity::{Expected, PossiblePrices};
+
+mod own;
+
+use own::{OwnLimit, keys_bring_limits};
 
 /// A secret of the process, which all workers share: with it callers cannot choose names that collide in a table.
 #[derive(Clone, Copy)]
@@ -31,6 +35,8 @@ pub(crate) struct Budgets {
     list: Vec<Budget>,
     /// The budgets that apply to each route, in the order in which they are reserved.
     of_route: Vec<Vec<BudgetId>>,
+    /// Those for the limits that keys bring.
+    of_keys: Vec<(BudgetId, OwnLimit)>,
     lease: Lease,
     secret: Secret,
     pub(crate) default_completion: u64,
@@ -72,7 +78,18 @@ struct Counters {
 impl Budgets {
     pub(crate) fn new(config: &GatewayConfig, secret: Secret, catalogue: &mut Catalogue) -> Self {
         let budgets = &config.budgets;
-        let list: Vec<_> = budgets.limits.iter().map(|limit| Budget::new(limit, config, catalogue)).collect();
+        let mut list: Vec<_> = budgets
+            .limits
+            .iter()
+            .map(|limit| Budget::new(limit, callers(limit, config), catalogue))
+            .collect();
+        let mut of_keys = Vec::new();
+        if keys_bring_limits(config) {
+            for own in OwnLimit::ALL {
+                of_keys.push((budget_id(list.len()), own));
+                list.push(Budget::new(&own.budget(), budgets.keys, catalogue));
+            }
+        }
         let applying = |route: usize| {
             let limits = budgets.limits.iter().enumerate();
             limits
@@ -83,6 +100,7 @@ impl Budgets {
         Self {
             of_route: (0..config.models.routes().len()).map(applying).collect(),
             list,
+            of_keys,
             lease: budgets.lease,
             secret,
             default_completion: budgets.default_completion_tokens,
@@ -97,14 +115,14 @@ impl Budgets {
         self.list.iter().map(|budget| (budget.name.as_str(), budget.layout.bytes()))
     }
 
-    /// Whether any budget applies to requests for that route.
-    pub(crate) fn apply_to(&self, route: usize) -> bool {
-        self.of_route.get(route).is_some_and(|budgets| !budgets.is_empty())
+    /// Whether any budget applies to that caller's requests for that route.
+    pub(crate) fn apply_to(&self, route: usize, caller: &Caller) -> bool {
+        self.applying(route, caller).next().is_some()
     }
 
-    /// Whether any that applies to that route counts money.
-    pub(crate) fn need_prices(&self, route: usize) -> bool {
-        self.applying(route).any(|(_, budget)| budget.unit == Unit::MicroDollars)
+    /// Whether any of those counts money.
+    pub(crate) fn need_prices(&self, route: usize, caller: &Caller) -> bool {
+        self.applying(route, caller).any(|(_, budget, _)| budget.unit == Unit::MicroDollars)
     }
 
     pub(crate) fn get(&self, id: BudgetId) -> Option<&Budget> {
@@ -119,21 +137,34 @@ impl Budgets {
         expected: Expected,
         prices: &PossiblePrices<'_>,
     ) -> Vec<Account> {
-        let account = |(id, budget): (BudgetId, &Budget)| Account {
+        let account = |(id, budget, limit): (BudgetId, &Budget, Limit)| Account {
             budget: id,
             layout: budget.layout,
-            limit: budget.limit,
+            limit,
             lease: self.lease,
             mode: budget.mode,
             caller: self.fingerprint(budget, caller, route),
             ask: expected.ask(budget.unit, prices),
         };
-        self.applying(route).map(account).collect()
+        self.applying(route, caller).map(account).collect()
     }
 
-    fn applying(&self, route: usize) -> impl Iterator<Item = (BudgetId, &Budget)> {
+    /// The budgets that apply, with what each allows: those of the route, and those that the caller's key brings.
+    fn applying<'a>(
+        &'a self,
+        route: usize,
+        caller: &'a Caller,
+    ) -> impl Iterator<Item = (BudgetId, &'a Budget, Limit)> {
         let ids = self.of_route.get(route).map(Vec::as_slice).unwrap_or_default();
-        ids.iter().filter_map(|id| Some((*id, self.get(*id)?)))
+        let configured = ids.iter().filter_map(|id| {
+            let budget = self.get(*id)?;
+            Some((*id, budget, budget.limit))
+        });
+        let keys = self.of_keys.iter().filter_map(|(id, own)| {
+            let budget = self.get(*id)?;
+            Some((*id, budget, own.limit(&caller.limits)?))
+        });
+        configured.chain(keys)
     }
 
     /// Who a caller is to a budget's table. Each part is written with its length, so that no two callers write the same.
@@ -147,9 +178,9 @@ impl Budgets {
         part(&budget.limit.shape());
         for scope in &budget.per {
             let name = match scope {
-                Scope::User => caller.user.as_deref(),
-                Scope::Team => caller.team.as_deref(),
-                Scope::Key => caller.key.as_deref(),
+                Scope::User => caller.user.as_ref().map(|user| user.as_str()),
+                Scope::Team => caller.team.as_ref().map(|team| team.as_str()),
+                Scope::Key => caller.key.as_ref().map(|key| key.as_str()),
                 Scope::Model => {
                     part(&u64::try_from(route).unwrap_or(u64::MAX).to_le_bytes());
                     continue;
@@ -211,8 +242,8 @@ impl Tables for Budgets {
 }
 
 impl Budget {
-    fn new(limit: &BudgetLimit, config: &GatewayConfig, catalogue: &mut Catalogue) -> Self {
-        let layout = Layout::new(&limit.limit, callers(limit, config), limit.overflow);
+    fn new(limit: &BudgetLimit, callers: u32, catalogue: &mut Catalogue) -> Self {
+        let layout = Layout::new(&limit.limit, callers, limit.overflow);
         let (pages, shared) = pages(&limit.name, &layout, catalogue);
         let label = [(labels::BUDGET, limit.name.as_str())];
         let mut counter = |name| catalogue.counter(name, &label);

@@ -28,6 +28,19 @@ const COUNT_TOKENS: &[u8] = b"/v1/messages/count_tokens";
 /// OpenAI, "Get input token counts".
 const INPUT_TOKENS: &[u8] = b"/v1/responses/input_tokens";
 
+impl Endpoint<'_> {
+    /// The dialect in which its client is answered.
+    pub(crate) const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Generate(dialect)
+            | Self::Count(dialect, _)
+            | Self::Models(dialect)
+            | Self::Model(dialect, _)
+            | Self::Other(dialect) => *dialect,
+        }
+    }
+}
+
 impl<'a> Endpoint<'a> {
     /// The endpoint that these headers ask for. An endpoint of ours with another method is refused.
     pub(crate) fn of(headers: &'a Headers, local: LocalEndpoints) -> Result<Self, Refusal> {

@@ -9,7 +9,7 @@ use seam::{Attribute, Clock, EarlierFailure, Effect, Flow, Headers, Input, Machi
 use crate::accounting::Accounting;
 use crate::admission::{self, Admitted, Admitting, Progress};
 use crate::answer::{self, Answer};
-use crate::caller::Caller;
+use crate::caller;
 use crate::endpoint::Endpoint;
 use crate::refusal::{self, Refusal};
 use crate::request::{Asked, Forwarded, What};
@@ -76,20 +76,32 @@ impl Gateway {
         Self { routes, state: State::AwaitingRequest, accounting: Accounting::Nothing }
     }
 
-    fn request_headers(&self, headers: &Headers, end_of_stream: bool, out: &mut dyn Output) -> (State, Flow) {
+    fn request_headers(
+        &self,
+        headers: &Headers,
+        end_of_stream: bool,
+        clock: &dyn Clock,
+        out: &mut dyn Output,
+    ) -> (State, Flow) {
         strip::internal_headers(headers, out);
-        let config = &self.routes.config;
-        let asked = match Endpoint::of(headers, config.counting.endpoints) {
-            Ok(Endpoint::Generate(dialect)) => Asked { dialect, what: What::Answer, caller: caller(headers) },
-            Ok(Endpoint::Count(dialect, surface)) => {
-                Asked { dialect, what: What::Tokens(surface), caller: Caller::default() }
+        let Routes { config, meter } = &*self.routes;
+        let endpoint = Endpoint::of(headers, config.counting.endpoints);
+        let caller = match caller::identify(config, meter, headers, clock, out) {
+            Ok(caller) => caller,
+            Err(denied) => {
+                let dialect = endpoint.map_or_else(|refusal| refusal.dialect, |endpoint| endpoint.dialect());
+                return refuse(&caller::denied(dialect, denied), out);
             }
+        };
+        let asked = match endpoint {
+            Ok(Endpoint::Generate(dialect)) => Asked { dialect, what: What::Answer, caller },
+            Ok(Endpoint::Count(dialect, surface)) => Asked { dialect, what: What::Tokens(surface), caller },
             Ok(Endpoint::Models(dialect)) => {
-                models::list(&config.models, dialect, out);
+                models::list(&config.models, &caller, dialect, out);
                 return (State::Refused(dialect), Flow::Pause);
             }
             Ok(Endpoint::Model(dialect, id)) => {
-                models::one(&config.models, dialect, id, out);
+                models::one(&config.models, &caller, dialect, id, out);
                 return (State::Refused(dialect), Flow::Pause);
             }
             Ok(Endpoint::Other(_)) if config.other_paths == OtherPaths::Pass => {
@@ -143,7 +155,7 @@ impl Gateway {
     ) -> (State, Flow) {
         let Routes { config, meter } = &*self.routes;
         if let What::Tokens(surface) = asked.what {
-            return match token_count::count(config, meter, asked.dialect, surface, body) {
+            return match token_count::count(config, meter, &asked, surface, body) {
                 Ok((telling, Some(page))) => (State::Telling(telling), Flow::Load(page)),
                 Ok((telling, None)) => tell(&telling, out),
                 Err(refusal) => refuse(&refusal, out),
@@ -228,7 +240,7 @@ impl Gateway {
         let state = std::mem::replace(&mut self.state, State::Done);
         let (state, flow) = match (state, input) {
             (State::AwaitingRequest, Input::RequestHeaders { headers, end_of_stream }) => {
-                self.request_headers(&headers, end_of_stream, out)
+                self.request_headers(&headers, end_of_stream, clock, out)
             }
             (State::AwaitingBody(asked), Input::RequestBody { size, end_of_stream }) => {
                 self.request_body(asked, size, end_of_stream, out)
@@ -297,11 +309,6 @@ impl Gateway {
         self.state = state;
         flow
     }
-}
-
-/// Who is calling.
-fn caller(headers: &Headers) -> Caller {
-    Caller { user: headers.text("x-user-id").map(str::to_owned), ..Caller::default() }
 }
 
 fn refuse(refusal: &Refusal, out: &mut dyn Output) -> (State, Flow) {

@@ -3,10 +3,11 @@
 use std::cell::Cell;
 
 use config::{Counting, CountingMode, GatewayConfig, ModelRoute, PlannedTarget};
+use identity::Denied;
 use metering::{Calibration, Family};
 use pricing::{Price, Prices};
 use seam::names::{labels, metrics};
-use seam::{Catalogue, Counter, Histogram, Page};
+use seam::{Catalogue, Counter, Effect, Histogram, Output, Page};
 
 use crate::budgets::{Budgets, Secret};
 use crate::limits::Limit;
@@ -20,6 +21,7 @@ pub(crate) struct Meter {
     routes: Vec<RouteMeter>,
     /// Reported usage that no request can have had.
     pub(crate) implausible: Counter,
+    denied: Vec<(Denied, Counter)>,
     catalogue: Catalogue,
 }
 
@@ -109,11 +111,23 @@ impl Meter {
     pub(crate) fn new(config: &GatewayConfig, secret: Secret) -> Self {
         let mut catalogue = Catalogue::default();
         let implausible = catalogue.counter(metrics::USAGE_IMPLAUSIBLE, &[]);
+        let denied = Denied::ALL.map(|denied| {
+            let reason = [(labels::REASON, denied.reason())];
+            (denied, catalogue.counter(metrics::IDENTITY_DENIED, &reason))
+        });
+        let denied = denied.to_vec();
         let counting = config.counting.clone();
         let routes = config.models.routes().iter();
         let routes = routes.map(|route| RouteMeter::new(route, &counting, &mut catalogue)).collect();
         let budgets = Budgets::new(config, secret, &mut catalogue);
-        Self { counting, prices: config.prices.clone(), budgets, routes, implausible, catalogue }
+        Self { counting, prices: config.prices.clone(), budgets, routes, implausible, denied, catalogue }
+    }
+
+    /// Counts a request of whose caller nothing good is known.
+    pub(crate) fn count_denied(&self, denied: Denied, out: &mut dyn Output) {
+        if let Some((_, counter)) = self.denied.iter().find(|(known, _)| *known == denied) {
+            out.emit(Effect::Count(*counter, 1));
+        }
     }
 
     /// Every statistic and page.

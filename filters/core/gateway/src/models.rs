@@ -1,15 +1,17 @@
 //! `GET /v1/models`, answered from the configuration in either dialect.
 
 use config::Models;
+use identity::Caller;
 use llm_api::{ApiError, Dialect, ErrorKind};
 use seam::{Effect, Output};
 use serde_json::{Value, json};
 
 use crate::refusal::{self, Refusal};
 
-/// The configured models. Patterns are left out: they are not names that a client could send.
-pub(crate) fn list(models: &Models, dialect: Dialect, out: &mut dyn Output) {
-    let data: Vec<Value> = models.listed().map(|(id, owned_by)| entry(id, owned_by, dialect)).collect();
+/// The configured models that the caller may use. Patterns are left out: they are not names that a client could send.
+pub(crate) fn list(models: &Models, caller: &Caller, dialect: Dialect, out: &mut dyn Output) {
+    let listed = models.listed().filter(|(id, _)| caller.may_use(id));
+    let data: Vec<Value> = listed.map(|(id, owned_by)| entry(id, owned_by, dialect)).collect();
     let first = data.first().and_then(|model| model.get("id")).cloned();
     let last = data.last().and_then(|model| model.get("id")).cloned();
     answer(
@@ -24,8 +26,8 @@ pub(crate) fn list(models: &Models, dialect: Dialect, out: &mut dyn Output) {
 }
 
 /// One model, or 404. A name that only a pattern covers exists too.
-pub(crate) fn one(models: &Models, dialect: Dialect, id: &str, out: &mut dyn Output) {
-    match models.resolve(id) {
+pub(crate) fn one(models: &Models, caller: &Caller, dialect: Dialect, id: &str, out: &mut dyn Output) {
+    match models.resolve(id).filter(|_| caller.may_use(id)) {
         Some(resolved) => answer(&entry(id, &resolved.route.owned_by, dialect), out),
         None => refusal::respond(&unknown_model(dialect, id), out),
     }

@@ -1,8 +1,11 @@
 //! From a complete request body to a plan: the model's route, the targets that can express the request, the body that goes out.
 
+use std::rc::Rc;
+
 use config::{
     CountingMode, GatewayConfig, HeadersHeld, InputTokensHeader, PlannedTarget, Resolved, StreamUsage,
 };
+use identity::Caller;
 use llm_api::{ApiError, Dialect, ErrorKind};
 use metering::Surface;
 use seam::{Effect, Headers, Output, RequestContext, Target, names};
@@ -10,7 +13,6 @@ use translate::{BodyEdit, CompletionLimit, Unsupported};
 
 use crate::accounting::Accounting;
 use crate::admission::Metered;
-use crate::caller::Caller;
 use crate::models;
 use crate::refusal::Refusal;
 use crate::told::Told;
@@ -20,7 +22,7 @@ use crate::told::Told;
 pub(crate) struct Asked {
     pub(crate) dialect: Dialect,
     pub(crate) what: What,
-    pub(crate) caller: Caller,
+    pub(crate) caller: Rc<Caller>,
 }
 
 /// What is asked for.
@@ -84,11 +86,15 @@ impl Forwarded {
 pub(crate) fn plan(
     config: &GatewayConfig,
     dialect: Dialect,
+    caller: &Caller,
     body: &[u8],
     instead: Option<&str>,
 ) -> Result<Plan, Refusal> {
     let refused = |error| Refusal::new(dialect, error);
     let peek = translate::peek(dialect, body).map_err(refused)?;
+    if !caller.may_use(&peek.model) {
+        return Err(models::unknown_model(dialect, &peek.model));
+    }
     let Some(resolved) = config.models.resolve(instead.unwrap_or(&peek.model)) else {
         return Err(models::unknown_model(dialect, &peek.model));
     };

@@ -13,6 +13,7 @@ use crate::admission::{Metered, prompt};
 use crate::meter::Meter;
 use crate::models;
 use crate::refusal::Refusal;
+use crate::request::Asked;
 
 /// A count on its way to the client that asked for it.
 #[derive(Debug)]
@@ -28,13 +29,14 @@ pub(crate) struct Telling {
 pub(crate) fn count(
     config: &GatewayConfig,
     meter: &Meter,
-    dialect: Dialect,
+    asked: &Asked,
     surface: Surface,
     body: &[u8],
 ) -> Result<(Telling, Option<Page>), Refusal> {
+    let dialect = asked.dialect;
     let refused = |error| Refusal::new(dialect, error);
     let model: Cow<'_, str> = translate::peek(dialect, body).map_err(refused)?.model;
-    let Some(resolved) = config.models.resolve(&model) else {
+    let Some(resolved) = config.models.resolve(&model).filter(|_| asked.caller.may_use(&model)) else {
         return Err(models::unknown_model(dialect, &model));
     };
     let metered =

@@ -68,6 +68,9 @@ pub const USER_KEY: &str = "ai.user";
 /// Filter state, published for access logs and rate limits: that user's team.
 pub const TEAM_KEY: &str = "ai.team";
 
+/// Filter state, published for access logs: the key that the caller showed, by its name.
+pub const KEY_KEY: &str = "ai.key";
+
 /// Response header, where a budget sent the request to another model: that model, by the name that clients know.
 pub const DOWNGRADED_HEADER: &str = "x-ai-downgraded-to";
 
@@ -96,8 +99,11 @@ pub mod labels {
     /// A budget, by its configured name.
     pub const BUDGET: &str = "ai.budget";
 
+    /// Why something was refused, one word of a fixed set.
+    pub const REASON: &str = "ai.reason";
+
     /// Every label.
-    pub const ALL: [&str; 6] = [OPERATION, MODEL, PROVIDER, TOKEN_TYPE, USAGE_SOURCE, BUDGET];
+    pub const ALL: [&str; 7] = [OPERATION, MODEL, PROVIDER, TOKEN_TYPE, USAGE_SOURCE, BUDGET, REASON];
 }
 
 /// Statistics that ai-gateway keeps. Envoy has them under `wasmcustom.`, and Prometheus with `_` for each dot.
@@ -114,6 +120,8 @@ pub mod metrics {
     pub const USAGE_IMPLAUSIBLE: &str = "ai_gateway.usage.implausible";
     /// Histogram, by model and provider: how far a corrected estimate was off, per mille of what was reported.
     pub const ESTIMATE_ERROR: &str = "ai_gateway.estimate.error";
+    /// Counter, by reason: requests that were refused because nobody, or nobody good, was found to be calling.
+    pub const IDENTITY_DENIED: &str = "ai_gateway.identity.denied";
     /// Counter, by budget: requests that it refused, or would have if it were enforced.
     pub const BUDGET_REFUSED: &str = "ai_gateway.budget.refused";
     /// Counter, by budget: requests for which it could not be asked, because its page is broken or others kept writing.

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use budget::{Amount, Lease, Limit, LimitError, Mode, Overflow, Quota, Rate, Span, UtcOffset, Window};
+use identity::{Identity, SourceSettings};
 use pricing::{Decimal, DecimalError, MicroDollars, Prices};
 
 use crate::check::text;
 use crate::place::{At, Field, Place};
 use crate::problem::{Fault, Findings, quoted, quoted_list};
 use crate::raw::budgets::{
-    DEFAULT_CALLERS, DEFAULT_COMPLETION_TOKENS, DEFAULT_LEASE_SECONDS, MOST_CALLERS, MOST_LEASE_SECONDS,
-    RawAmount, RawBudgetMode, RawBudgets, RawCompletions, RawDowngrade, RawLimit, RawQuota, RawRate,
-    RawScope, RawSpan, RawUnit, RawUnseen, RawWeights, RawWhenFull, RawWindow,
+    DEFAULT_CALLERS, DEFAULT_COMPLETION_TOKENS, DEFAULT_KEYS, DEFAULT_LEASE_SECONDS, MOST_CALLERS,
+    MOST_LEASE_SECONDS, RawAmount, RawBudgetMode, RawBudgets, RawCompletions, RawDowngrade, RawLimit,
+    RawQuota, RawRate, RawScope, RawSpan, RawUnit, RawUnseen, RawWeights, RawWhenFull, RawWindow,
 };
 use crate::raw::counting::MOST_TOKENS;
 use crate::read::List;
@@ -21,14 +22,21 @@ use crate::{
     Scope, Unit, Unlimited, UnseenAnswer, Weights,
 };
 
+/// What budgets are checked against; none of what is wrong itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) models: Option<&'a Models>,
+    pub(crate) prices: Option<&'a Prices>,
+    pub(crate) identity: Option<&'a Identity>,
+}
+
 /// How many budgets there may be. Each that applies is two writes to shared memory for a request.
 const MOST_LIMITS: usize = 32;
 
 /// The section, or what it is where there is none.
 pub(crate) fn budgets(
     field: &Field<RawBudgets>,
-    models: Option<&Models>,
-    prices: Option<&Prices>,
+    context: Context<'_>,
     findings: &mut Findings,
 ) -> Option<Budgets> {
     let section = match field {
@@ -36,7 +44,12 @@ pub(crate) fn budgets(
         Field::Wrong => return None,
         Field::Given(section) => &section.value,
     };
-    let limits = section.limits.given().map(|list| limits(list, models, prices, findings));
+    let limits = match &section.limits {
+        Field::Missing => Some(Vec::new()),
+        Field::Wrong => None,
+        Field::Given(list) => limits(list, context, findings),
+    };
+    let keys = whole(&section.keys, DEFAULT_KEYS, 1..=MOST_CALLERS, findings);
     let default_completion_tokens =
         whole(&section.default_completion_tokens, DEFAULT_COMPLETION_TOKENS, 0..=MOST_TOKENS, findings);
     let least = whole(&section.least_completion_tokens, 16, 1..=MOST_TOKENS, findings);
@@ -50,7 +63,8 @@ pub(crate) fn budgets(
     let unseen = section.unseen_answer.copied_or(RawUnseen::Reserved);
     let headers = section.headers.copied_or(true);
     Some(Budgets {
-        limits: limits??,
+        limits: limits?,
+        keys: u32::try_from(keys?).ok()?,
         default_completion_tokens: default_completion_tokens?,
         completions: match completions? {
             RawCompletions::AsAsked => Completions::AsAsked,
@@ -72,8 +86,7 @@ pub(crate) fn budgets(
 
 fn limits(
     list: &At<List<RawLimit>>,
-    models: Option<&Models>,
-    prices: Option<&Prices>,
+    context: Context<'_>,
     findings: &mut Findings,
 ) -> Option<Vec<BudgetLimit>> {
     let At { place, value: list } = list;
@@ -92,19 +105,19 @@ fn limits(
         }
     }
     let known: Vec<_> =
-        list.items.iter().filter_map(|at| limit(&at.place, &at.value, models, prices, findings)).collect();
+        list.items.iter().filter_map(|at| limit(&at.place, &at.value, context, findings)).collect();
     (list.complete && known.len() == list.items.len() && known.len() <= MOST_LIMITS).then_some(known)
 }
 
 fn limit(
     place: &Place,
     raw: &RawLimit,
-    models: Option<&Models>,
-    prices: Option<&Prices>,
+    context: Context<'_>,
     findings: &mut Findings,
 ) -> Option<BudgetLimit> {
+    let Context { models, prices, identity } = context;
     let name = raw.name.check(findings, |name| budget_name(name));
-    let per = scopes(&raw.per, findings);
+    let per = scopes(&raw.per, identity, findings);
     let applies = applies(&raw.models, models, findings);
     let unit = unit(raw, findings);
     let limit = kind(place, raw, unit, findings);
@@ -180,7 +193,11 @@ fn budget_name(name: &str) -> Result<String, Fault> {
     ))
 }
 
-fn scopes(field: &Field<List<RawScope>>, findings: &mut Findings) -> Option<Vec<Scope>> {
+fn scopes(
+    field: &Field<List<RawScope>>,
+    identity: Option<&Identity>,
+    findings: &mut Findings,
+) -> Option<Vec<Scope>> {
     let list = match field {
         Field::Missing => return Some(Vec::new()),
         Field::Wrong => return None,
@@ -189,6 +206,9 @@ fn scopes(field: &Field<List<RawScope>>, findings: &mut Findings) -> Option<Vec<
     let mut scopes = Vec::new();
     for At { place, value } in &list.items {
         let scope = Scope::from(*value);
+        if let Some(fault) = identity.and_then(|identity| nobody(scope, identity)) {
+            findings.report(place, fault);
+        }
         if scopes.contains(&scope) {
             findings.report(place, Fault::new("given twice", "keep one of the two"));
         } else {
@@ -197,6 +217,36 @@ fn scopes(field: &Field<List<RawScope>>, findings: &mut Findings) -> Option<Vec<
     }
     scopes.sort_unstable();
     (list.complete && scopes.len() == list.items.len()).then_some(scopes)
+}
+
+/// A scope in which everybody would be the same, because no source of identity tells them apart.
+fn nobody(scope: Scope, identity: &Identity) -> Option<Fault> {
+    let sources = &identity.settings().sources;
+    let known = sources.iter().any(|source| match (scope, source) {
+        (Scope::User | Scope::Model, _) => true,
+        (Scope::Team, SourceSettings::Header(trusted)) => trusted.team.is_some(),
+        (Scope::Team, SourceSettings::Jwt(jwt)) => jwt.team.is_some(),
+        (Scope::Team, SourceSettings::ApiKeys(keys)) => keys.iter().any(|key| key.caller.team.is_some()),
+        (Scope::Key, SourceSettings::ApiKeys(keys)) => keys.iter().any(|key| key.caller.key.is_some()),
+        (Scope::Team | Scope::Key, SourceSettings::VirtualKeys(_)) => true,
+        (Scope::Key, SourceSettings::Header(_) | SourceSettings::Jwt(_)) => false,
+    });
+    match scope {
+        Scope::Model => None,
+        _ if known => None,
+        Scope::Team => Some(Fault::new(
+            "nothing in `identity` tells a caller's team",
+            "add `team` to `identity.header` or to the keys, or `team_claim` to `identity.jwt`",
+        )),
+        Scope::Key => Some(Fault::new(
+            "nothing in `identity` tells keys apart",
+            "add `virtual_keys`, or an `id` to each of `api_keys`",
+        )),
+        Scope::User => Some(Fault::new(
+            "nobody is known by name without `identity`",
+            "add `identity`: {\"header\": {}} believes `x-user-id`, if only Envoy or a proxy before it can set that",
+        )),
+    }
 }
 
 /// The models that a budget applies to, by number.

@@ -33,7 +33,10 @@ pub(crate) fn config(raw: &RawGateway, env: Env<'_>, findings: &mut Findings) ->
     }
 
     let models = routes.and_then(|routes| models(routes, aliases, findings));
-    let budgets = budgets::budgets(&raw.budgets, models.as_ref(), prices.as_ref(), findings);
+    let budgets = {
+        let (models, prices, identity) = (models.as_ref(), prices.as_ref(), identity.as_ref());
+        budgets::budgets(&raw.budgets, budgets::Context { models, prices, identity }, findings)
+    };
     Some(GatewayConfig {
         models: models?,
         max_body_bytes: max_body_bytes?,

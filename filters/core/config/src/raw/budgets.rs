@@ -13,6 +13,8 @@ pub(crate) const DEFAULT_LEASE_SECONDS: u64 = 960;
 pub(crate) const MOST_LEASE_SECONDS: u64 = 86_400;
 /// The default of `callers`.
 pub(crate) const DEFAULT_CALLERS: u64 = 10_000;
+/// The default of `keys`.
+pub(crate) const DEFAULT_KEYS: u64 = 1_000;
 /// The most that `callers` may be: some 280 MB for a quota, and 580 MB for a rate.
 pub(crate) const MOST_CALLERS: u64 = 1_000_000;
 
@@ -21,11 +23,11 @@ section! {
     /// did not need is given back when it is over.
     #[schema(rename = "Budgets")]
     struct RawBudgets;
-    required {
-        /// The budgets, in the order in which they are reserved.
-        limits: List<RawLimit>,
-    }
+    required {}
     optional {
+        /// The budgets, in the order in which they are reserved.
+        #[schema(extend("default" = []))]
+        limits: List<RawLimit>,
         /// Tokens of an answer that are reserved where a request does not say how long it may become. An answer that becomes longer is charged
         /// in full, and the caller owes the rest.
         #[schema(extend("minimum" = 0, "maximum" = crate::raw::counting::MOST_TOKENS, "default" = DEFAULT_COMPLETION_TOKENS))]
@@ -42,6 +44,10 @@ section! {
         /// What a client is charged that leaves before an answer of which it has seen nothing, and that is no stream.
         #[schema(extend("default" = "reserved"))]
         unseen_answer: RawUnseen,
+        /// For how many keys with limits of their own there is room at the same time. One beyond that is refused with 503 until another's use no
+        /// longer counts. Some 2 KB of memory for each, where keys can have limits.
+        #[schema(extend("minimum" = 1, "maximum" = MOST_CALLERS, "default" = DEFAULT_KEYS))]
+        keys: u64,
         /// Whether clients are told in headers how their budgets stand.
         #[schema(extend("default" = true))]
         headers: bool,

@@ -19,6 +19,13 @@ const SAMPLED_BYTES: usize = 1 << 10;
 /// Learnt corrections are at most this factor, up or down: `Calibration::factor_permille` is from 250 to 4,000.
 const LARGEST_CORRECTION: u64 = 4;
 
+/// Whether a budget wants to know how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Budgeted {
+    Yes,
+    No,
+}
+
 /// What is known of a prompt's tokens.
 #[derive(Clone, Debug)]
 pub(crate) enum Known {
@@ -56,6 +63,7 @@ impl Known {
 pub(crate) fn look(
     meter: &Meter,
     metered: &Metered,
+    budgeted: Budgeted,
     body: &[u8],
     out: &mut dyn Output,
 ) -> Result<Known, Refusal> {
@@ -64,7 +72,7 @@ pub(crate) fn look(
     };
     if route.mode == CountingMode::Auto && meter.counting().header == InputTokensHeader::Absent {
         let limit = route.limits().map(Limit::most).min();
-        if limit.is_none() && !meter.budgets.apply_to(metered.route) {
+        if limit.is_none() && budgeted == Budgeted::No {
             return Ok(Known::Nothing);
         }
         if let Some(bound) =
@@ -74,18 +82,19 @@ pub(crate) fn look(
             return Ok(Known::Bounded(bound));
         }
     }
-    count(meter, route, metered, body, out)
+    count(meter, route, metered, budgeted, body, out)
 }
 
 /// Counts a prompt of which a bound is known that was not enough.
 pub(crate) fn count_after_all(
     meter: &Meter,
     metered: &Metered,
+    budgeted: Budgeted,
     body: &[u8],
     out: &mut dyn Output,
 ) -> Result<Known, Refusal> {
     match meter.route(metered.route) {
-        Some(route) => count(meter, route, metered, body, out),
+        Some(route) => count(meter, route, metered, budgeted, body, out),
         None => Ok(Known::Nothing),
     }
 }
@@ -120,6 +129,7 @@ fn count(
     meter: &Meter,
     route: &RouteMeter,
     metered: &Metered,
+    budgeted: Budgeted,
     body: &[u8],
     out: &mut dyn Output,
 ) -> Result<Known, Refusal> {
@@ -128,7 +138,7 @@ fn count(
     let (surface, dialect) = (metered.surface, metered.dialect);
     out.emit(Effect::Count(route.counted, 1));
     let limit = route.limits().min_by_key(|limit| limit.most());
-    let is_limited = limit.is_some() || meter.budgets.apply_to(metered.route);
+    let is_limited = limit.is_some() || budgeted == Budgeted::Yes;
     let mut most = meter.counting().extrapolate_above;
     if route.mode == CountingMode::Estimate {
         most = most.min(SAMPLED_BYTES);
@@ -151,7 +161,7 @@ fn count(
         // Without a limit what cannot be counted is the provider's to judge.
         (Ok(UpTo::MoreThan(_)) | Err(_), _) => return Ok(Known::Nothing),
     };
-    let elsewhere = if meter.budgets.apply_to(metered.route) {
+    let elsewhere = if budgeted == Budgeted::Yes {
         let others = families(meter, metered).into_iter().skip(1);
         let counts = others.filter_map(|family| metering::prompt(surface, family, body, &limits).ok());
         counts.map(|prompt| prompt.tokens).max().unwrap_or(0)

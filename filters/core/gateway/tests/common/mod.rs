@@ -29,7 +29,7 @@ pub fn config(fields: &str) -> GatewayConfig {
         models.push(object!({"name": "gpt-4o*", "route": "openai-any", "targets": [{"provider": "openai", "api": "openai"}]}));
         models.push(object!({"name": "claude", "targets": [anthropic]}));
     }
-    let mut config = object!({"models": models, "aliases": [{"match": "fast", "model": "gpt-4"}]});
+    let mut config = object!({"models": models, "aliases": [{"match": "fast", "model": "gpt-4"}], "identity": {"header": {}}});
     config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     GatewayConfig::parse(config.to_string().as_bytes(), &|_| None)
         .unwrap_or_else(|problems| panic!("{problems}"))
