@@ -18,14 +18,14 @@ pub fn service_config(budget: &GlobalBudget) -> String {
                 .with("key", BUDGET_KEY)
                 .with("value", one.window.name())
                 .why(
-                    "No value: each caller, `user:NAME`, has the budget for itself. Callers without a name share the one of `user:`. An \
-                     entry with a value gives that caller another.",
+                    "No value: each caller, `user:NAME`, has the budget for itself. Callers without a name share the one of `user:`, \
+                     and those whose name is not of printable ASCII the one of `others`. An entry with a value gives that caller another.",
                 )
                 .with("descriptors", List::new().item(each)),
         );
     }
     let heading = "Rendered by `ai-filters render global-budget`; change its inputs, not this file.\n\n\
-                   Read by envoyproxy/ratelimit. A counter in Redis is named DOMAIN_budget_WINDOW_caller_user:NAME_START, where START is the \
+                   Read by envoyproxy/ratelimit. A counter in Redis is named DOMAIN_budget_WINDOW_caller_CALLER_START, where START is the \
                    window's first second.\n\n\
                    The service needs RESPONSE_DYNAMIC_METADATA=true in its environment: what it says is how Envoy knows that it was asked.";
     yaml::document(heading, Map::new().with("domain", DOMAIN).with("descriptors", descriptors))
