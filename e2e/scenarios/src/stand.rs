@@ -150,7 +150,12 @@ impl Stand {
 
 /// That router's Envoy with both keys in its environment, and the filters' debug log.
 pub fn envoy(equipment: &Equipment, router: &LlmRouter) -> Envoy {
-    Envoy::new(&equipment.binary, render::bootstrap(router))
+    envoy_of(equipment, render::bootstrap(router))
+}
+
+/// The same with that bootstrap.
+pub(crate) fn envoy_of(equipment: &Equipment, bootstrap: String) -> Envoy {
+    Envoy::new(&equipment.binary, bootstrap)
         .env("OPENAI_API_KEY", canary::OPENAI_KEY.as_str())
         .env("ANTHROPIC_API_KEY", canary::ANTHROPIC_KEY.as_str())
         .log_level("wasm:debug")

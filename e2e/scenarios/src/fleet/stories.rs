@@ -2,6 +2,7 @@
 
 mod charging;
 mod failing;
+mod refunds;
 mod sharing;
 
 use std::future::Future;
@@ -22,7 +23,7 @@ pub type Story = (&'static str, for<'a> fn(&'a mut Fleet) -> Told<'a>);
 
 /// Every story, in the order in which they are told.
 pub fn all() -> Vec<Story> {
-    [sharing::stories(), charging::stories(), failing::stories()].concat()
+    [sharing::stories(), charging::stories(), failing::stories(), refunds::stories()].concat()
 }
 
 /// What [`hello`] costs: three tokens for the message, one each for its role and its text, three for the answer's beginning (OpenAI's
