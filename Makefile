@@ -65,7 +65,7 @@ render: toolchain ## Refresh the committed configurations and schemas
 
 .PHONY: test
 test: ## Run every test; sets up what it needs, without root
-	@$(PYTHON) e2e/tally.py --make '$(MAKE)' test-unit test-wasm test-stand test-e2e test-sdk
+	@$(PYTHON) e2e/tally.py --make '$(MAKE)' test-unit test-wasm test-stand test-e2e test-fleet test-sdk
 
 .PHONY: test-unit
 test-unit: toolchain ## Run the native tests
@@ -84,6 +84,11 @@ test-stand: wasm lab ## Test what starts an Envoy: the lab, the renderer's outpu
 .PHONY: test-e2e
 test-e2e: wasm lab ## Run the scenarios on the real Envoy
 	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && $(CARGO) test --locked --no-fail-fast -p scenarios
+
+.PHONY: test-fleet
+test-fleet: wasm lab ## Test a budget that several Envoys share; needs Redis and Go, else a named skip
+	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && sh e2e/fleet.sh '$(TOOLS)' \
+	  $(CARGO) test --locked --no-fail-fast -p scenarios --features fleet --test fleet
 
 .PHONY: test-sdk
 test-sdk: wasm lab $(PACKAGES)/.installed ## Run the tests with the providers' own Python SDKs

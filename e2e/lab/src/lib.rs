@@ -9,6 +9,7 @@
 pub mod ca;
 pub mod demo;
 pub mod envoy;
+pub mod fleet;
 pub mod http;
 pub mod paths;
 pub mod port;

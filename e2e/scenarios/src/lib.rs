@@ -11,6 +11,7 @@ pub mod answer;
 pub mod canary;
 pub mod client;
 pub mod expect;
+pub mod fleet;
 pub mod problems;
 pub mod request;
 pub mod row;

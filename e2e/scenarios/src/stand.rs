@@ -17,7 +17,8 @@ use crate::problems::Problems;
 use crate::shape::{ANTHROPIC_HOST, OPENAI_HOST, Ports, Shape};
 
 /// What in Envoy's log says that a filter died or a host call was wrong.
-const CRASHES: [&str; 4] = ["[critical]", "Uncaught RuntimeError", "panicked at", "envoy bug failure"];
+pub(crate) const CRASHES: [&str; 4] =
+    ["[critical]", "Uncaught RuntimeError", "panicked at", "envoy bug failure"];
 
 /// A running shape. Envoy ends with it.
 pub struct Stand {
@@ -149,13 +150,19 @@ impl Stand {
 
 /// That router's Envoy with both keys in its environment, and the filters' debug log.
 pub fn envoy(equipment: &Equipment, router: &LlmRouter) -> Envoy {
-    Envoy::new(&equipment.binary, render::bootstrap(router))
+    envoy_of(equipment, render::bootstrap(router))
+}
+
+/// The same with that bootstrap.
+pub(crate) fn envoy_of(equipment: &Equipment, bootstrap: String) -> Envoy {
+    Envoy::new(&equipment.binary, bootstrap)
         .env("OPENAI_API_KEY", canary::OPENAI_KEY.as_str())
         .env("ANTHROPIC_API_KEY", canary::ANTHROPIC_KEY.as_str())
         .log_level("wasm:debug")
 }
 
-async fn provider(kind: ProviderKind, shape: Shape, identity: ServerIdentity) -> MockProvider {
+/// A scripted provider as that shape reaches it, which knows its own key and forbids the client's.
+pub(crate) async fn provider(kind: ProviderKind, shape: Shape, identity: ServerIdentity) -> MockProvider {
     let listen = Listen::tls(identity);
     let listen = if shape.upstream_http2() { listen.with_http2() } else { listen };
     let provider = MockProvider::start(kind, listen).await.expect("a port on loopback");

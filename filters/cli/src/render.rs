@@ -3,6 +3,7 @@
 //! [`LlmRouter`] is what may be chosen; [`bootstrap`] is a pure function of it. Nothing here reads a file, an environment variable or a
 //! clock, so the same inputs give the same bytes everywhere. The text never holds a secret: a key is named by its environment variable.
 
+mod budget;
 mod clusters;
 mod filter_config;
 mod inputs;
@@ -14,12 +15,15 @@ mod stats;
 mod values;
 mod wasm;
 
+pub use budget::{Budget, GlobalBudget, OnFailure, Refunds, Window, service_config};
 pub use inputs::{
     AccessLog, Alias, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, Limits, LlmRouter, Modules,
     Provider,
 };
 pub use problem::{Problem, Problems};
-pub use values::{BaseUrl, BodyLimit, EnvName, FilePath, Limit, ModelName, ProviderName, Scheme};
+pub use values::{
+    BaseUrl, BodyLimit, EnvName, FilePath, HeaderName, Limit, ModelName, ProviderName, Scheme, ServiceAddress,
+};
 
 use crate::yaml::{self, List, Map};
 
@@ -72,11 +76,12 @@ fn heading(router: &LlmRouter) -> String {
         }
     };
     format!(
-        "Rendered by `ai-filters render llm-router`; change its inputs, not this file.\n\n\
+        "Rendered by `ai-filters render {what}`; change its inputs, not this file.\n\n\
          Clients ask for {model}; providers in the order of attempts: {order}.\n\
          Fallback: {shape}",
         model = router.model.as_str(),
         order = order.join(", "),
+        what = if router.global_budget.is_some() { "global-budget" } else { "llm-router" },
     )
 }
 

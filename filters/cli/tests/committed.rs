@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use ai_filters::render::{Fallback, LlmRouter, bootstrap};
+use ai_filters::render::{Fallback, GlobalBudget, LlmRouter, bootstrap, service_config};
 
 fn check(path: &str, fresh: &str) {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
@@ -29,6 +29,16 @@ fn llm_router() {
 fn llm_router_priorities() {
     let router = LlmRouter { fallback: Fallback::PreviousPriorities, ..LlmRouter::default() };
     check("envoy-configs/llm-router-priorities/envoy.yaml", &bootstrap(&router));
+}
+
+#[test]
+fn global_budget() {
+    let budget = GlobalBudget::default();
+    let counting = [("mode".to_owned(), "exact".into())].into_iter().collect();
+    let router = LlmRouter { global_budget: Some(budget.clone()), counting, ..LlmRouter::default() };
+    assert_eq!(router.check(), Ok(()));
+    check("envoy-configs/global-budget/envoy.yaml", &bootstrap(&router));
+    check("envoy-configs/global-budget/ratelimit.yaml", &service_config(&budget));
 }
 
 #[test]

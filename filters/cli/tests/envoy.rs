@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ai_filters::render::{
-    AccessLog, Fallback, Filters, HeadersHeld, LlmRouter, Modules, Provider, bootstrap,
+    AccessLog, Fallback, Filters, GlobalBudget, HeadersHeld, LlmRouter, Modules, OnFailure, Provider,
+    Refunds, bootstrap,
 };
 
 /// The least module that Envoy takes: a memory, the mark of its ABI, an initialiser, and an allocator.
@@ -124,6 +125,27 @@ fn every_shape_is_taken_without_a_deprecation() {
         );
         mixed.providers.truncate(1);
         assert_eq!(envoy.complaint(&bootstrap(&mixed)), None, "{fallback:?}: one provider in plain HTTP");
+    }
+}
+
+#[test]
+fn every_shared_budget_is_taken_without_a_deprecation() {
+    let Some(envoy) = Envoy::given("budgets") else { return };
+    if envoy.minor < 40 {
+        println!("skipped: the shared budget needs Envoy 1.40");
+        return;
+    }
+    for on_failure in [OnFailure::Serve, OnFailure::Refuse] {
+        for refunds in [Refunds::None, Refunds::NegativeHits] {
+            for fallback in [Fallback::PriorityGroup, Fallback::PreviousPriorities] {
+                let budget = GlobalBudget { on_failure, refunds, ..GlobalBudget::default() };
+                let counting = [("mode".to_owned(), "exact".into())].into_iter().collect();
+                let router = LlmRouter { global_budget: Some(budget), counting, ..envoy.router(fallback) };
+                assert_eq!(router.check(), Ok(()));
+                let complaint = envoy.complaint(&bootstrap(&router));
+                assert_eq!(complaint, None, "{on_failure:?} {refunds:?} {fallback:?}");
+            }
+        }
     }
 }
 

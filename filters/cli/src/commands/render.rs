@@ -1,7 +1,9 @@
 //! `ai-filters render`: an Envoy bootstrap from what the command line says.
 
+mod global_budget;
+
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ai_filters::render::{
     AccessLog, Alias, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, LlmRouter, Problem, Problems,
@@ -18,6 +20,8 @@ use super::{Failure, print};
 pub(super) enum What {
     /// One model on one endpoint, served by several providers in their order.
     LlmRouter(Box<Options>),
+    /// The same, with a budget that all gateways of a fleet share through the rate limit service.
+    GlobalBudget(Box<global_budget::BudgetOptions>),
 }
 
 /// `ai-filters render llm-router …`. Values are text here: all of them are checked together, so that every problem is told at once.
@@ -129,15 +133,22 @@ enum FiltersOption {
 
 impl What {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let Self::LlmRouter(options) = self;
-        let output = options.output.clone();
-        let router = options.router().map_err(|problems| Failure::Problems(problems.to_string()))?;
-        let text = bootstrap(&router);
-        match output {
-            None => print(&text),
-            Some(path) => std::fs::write(&path, text)
-                .map_err(|source| Failure::File { path: path.display().to_string(), source }),
+        match self {
+            Self::LlmRouter(options) => {
+                let router = options.router().map_err(|problems| Failure::Problems(problems.to_string()))?;
+                write(options.output.as_deref(), &bootstrap(&router))
+            }
+            Self::GlobalBudget(options) => options.run(),
         }
+    }
+}
+
+/// Writes that text to that file, or to stdout.
+fn write(file: Option<&Path>, text: &str) -> Result<(), Failure> {
+    match file {
+        None => print(text),
+        Some(path) => std::fs::write(path, text)
+            .map_err(|source| Failure::File { path: path.display().to_string(), source }),
     }
 }
 
@@ -145,6 +156,16 @@ impl Options {
     /// The inputs that the options stand for.
     fn router(&self) -> Result<LlmRouter, Problems> {
         let mut problems = Problems::default();
+        let router = self.values(&mut problems);
+        // Rules between values mean something only where every value was understood.
+        if problems.is_empty() {
+            router.check()?;
+        }
+        problems.or(router)
+    }
+
+    /// The same, not checked against each other; the default in the place of what was not understood.
+    fn values(&self, problems: &mut Problems) -> LlmRouter {
         let mut router = LlmRouter {
             listen: self.listen,
             admin_port: self.admin_port,
@@ -201,14 +222,10 @@ impl Options {
         if !self.providers.is_empty() {
             router.providers.clear();
             for (index, text) in self.providers.iter().enumerate() {
-                router.providers.extend(provider(&format!("--provider[{index}]"), text, &mut problems));
+                router.providers.extend(provider(&format!("--provider[{index}]"), text, problems));
             }
         }
-        // Rules between values mean something only where every value was understood.
-        if problems.is_empty() {
-            router.check()?;
-        }
-        problems.or(router)
+        router
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::plans::{Plan, plans};
-use super::{EnvName, Fallback, LlmRouter, Provider, Scheme, filter_config, socket_address, typed, wasm};
+use super::{
+    EnvName, Fallback, LlmRouter, Provider, Scheme, budget, filter_config, socket_address, typed, wasm,
+};
 use crate::yaml::{List, Map};
 
 /// How long a connection may take, TLS included, where no shorter limit holds.
@@ -37,6 +39,16 @@ pub(super) fn connect_timeout(router: &LlmRouter) -> Duration {
 
 /// All clusters.
 pub(super) fn clusters(router: &LlmRouter) -> List {
+    let clusters = of_providers(router);
+    match &router.global_budget {
+        Some(budget) => clusters
+            .why("The rate limit service of the shared budget.")
+            .item(budget::chain::cluster(router, budget)),
+        None => clusters,
+    }
+}
+
+fn of_providers(router: &LlmRouter) -> List {
     match router.fallback {
         Fallback::PriorityGroup => {
             router.providers.iter().map(|provider| of_provider(router, provider)).collect()
@@ -126,7 +138,7 @@ fn provider_filter(router: &LlmRouter) -> wasm::Filter<'_> {
 }
 
 /// What every cluster has.
-fn base(router: &LlmRouter, name: &str, endpoints: List) -> Map {
+pub(super) fn base(router: &LlmRouter, name: &str, endpoints: List) -> Map {
     let thresholds = Map::new()
         .with("max_connections", UNDER_WAY)
         .with("max_pending_requests", UNDER_WAY)

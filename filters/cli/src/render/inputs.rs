@@ -7,7 +7,8 @@ use llm_api::Dialect;
 use serde_json::{Map, Value};
 
 use super::{
-    BaseUrl, BodyLimit, EnvName, FilePath, Limit, ModelName, Problem, Problems, ProviderName, filter_config,
+    BaseUrl, BodyLimit, EnvName, FilePath, GlobalBudget, Limit, ModelName, Problem, Problems, ProviderName,
+    filter_config,
 };
 
 /// Providers that one request may try. Each is a retry with the whole body; after the eighth nobody waits any more.
@@ -32,6 +33,8 @@ pub struct LlmRouter {
     pub counting: Map<String, Value>,
     /// The most tokens that a prompt may have.
     pub max_input_tokens: Option<u64>,
+    /// The budget that all gateways of a fleet share, where they do.
+    pub global_budget: Option<GlobalBudget>,
     /// How long anything may take.
     pub limits: Limits,
     /// The largest body that the filters read or write.
@@ -199,6 +202,9 @@ impl LlmRouter {
         if self.envoy < needed {
             problems.push("envoy", Problem::EnvoyTooOld { given: self.envoy.0, fallback, needed: needed.0 });
         }
+        if let Some(budget) = &self.global_budget {
+            budget.check(self, &mut problems);
+        }
         problems.or(())
     }
 
@@ -218,6 +224,7 @@ impl Default for LlmRouter {
             providers: vec![Provider::openai(), Provider::anthropic()],
             counting: Map::new(),
             max_input_tokens: None,
+            global_budget: None,
             limits: Limits::default(),
             max_body: BodyLimit::EXAMPLE,
             ca_bundle: FilePath::of_example("/etc/ssl/certs/ca-certificates.crt"),

@@ -2,7 +2,7 @@
 
 use seam::names;
 
-use super::{AccessLog, HeadersHeld, LlmRouter, filter_config, routes, socket_address, typed, wasm};
+use super::{AccessLog, HeadersHeld, LlmRouter, budget, filter_config, routes, socket_address, typed, wasm};
 use crate::yaml::{List, Map};
 
 /// How long a client may take to send its headers, in seconds.
@@ -75,13 +75,18 @@ fn connection_manager(router: &LlmRouter) -> Map {
     if router.access_log == AccessLog::Json {
         config = config
             .why("No body, no header that may hold a credential, no query. `-` or null is what was never known.")
-            .with("access_log", List::new().item(access_log()));
+            .with("access_log", List::new().item(access_log(router)));
     }
     // ai-gateway knows its client's dialect; without it there is only OpenAI's to answer in.
     if !router.filters.gateway() {
         config = config
             .why("What Envoy itself answers is plain text; clients get the shape that their SDK reads. Never a provider's details.")
             .with("local_reply_config", routes::local_replies());
+    }
+    if router.global_budget.is_some() {
+        config = config
+            .why("What the shared budget refuses, in the shape of the client's API.")
+            .with("local_reply_config", budget::local_replies());
     }
     config =
         config.with("http_filters", http_filters(router)).with("route_config", routes::route_config(router));
@@ -95,6 +100,11 @@ fn nobody() -> Map {
 
 fn http_filters(router: &LlmRouter) -> List {
     let mut filters = List::new();
+    if let Some(budget) = &router.global_budget {
+        filters = filters
+            .why("The last to see an answer: says on it that a budget was to be asked and could not be.")
+            .item(budget::chain::first(budget));
+    }
     if router.filters.gateway() {
         let gateway = wasm::Filter {
             name: "ai-gateway",
@@ -107,6 +117,9 @@ fn http_filters(router: &LlmRouter) -> List {
             .why("Reads the model's name, refuses what it does not know, sets the headers that the routes below match on.")
             .item(gateway.render());
     }
+    if let Some(budget) = &router.global_budget {
+        filters = budget::chain::behind_gateway(budget, filters);
+    }
     filters.item(
         Map::new().with("name", "envoy.filters.http.router").with(
             "typed_config",
@@ -117,7 +130,7 @@ fn http_filters(router: &LlmRouter) -> List {
     )
 }
 
-fn access_log() -> Map {
+fn access_log(router: &LlmRouter) -> Map {
     const FIELDS: [(&str, &str); 17] = [
         ("time", "%START_TIME%"),
         ("request_id", "%REQ(X-REQUEST-ID)%"),
@@ -153,6 +166,11 @@ fn access_log() -> Map {
     fields = fields.why("Published by the filters.");
     for (name, key) in PUBLISHED {
         fields = fields.with(name, format!("%FILTER_STATE(wasm.{key}:PLAIN)%"));
+    }
+    if router.global_budget.is_some() {
+        fields = fields
+            .why("`unchecked` where a budget was to be asked and could not be.")
+            .with("budget", budget::chain::unchecked_in_the_log());
     }
     Map::new().with("name", "envoy.access_loggers.stdout").with(
         "typed_config",

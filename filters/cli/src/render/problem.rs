@@ -56,6 +56,42 @@ pub enum Problem {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// Not where a service is reached.
+    #[error("`{given}` is no address of a service")]
+    ServiceAddress {
+        /// What was given.
+        given: String,
+    },
+    /// Not a header's name.
+    #[error("`{given}` is no header's name")]
+    HeaderName {
+        /// What was given.
+        given: String,
+    },
+    /// Not a budget.
+    #[error("`{given}` is no budget")]
+    Budget {
+        /// What was given.
+        given: String,
+    },
+    /// No budget at all, or two of one window.
+    #[error("there has to be one budget or more, each of another window")]
+    BudgetWindows,
+    /// A longer window is asked before a shorter one.
+    #[error("the budgets are not in the order of their windows")]
+    BudgetOrder,
+    /// Prompts that nobody counts before they are sent.
+    #[error("a shared budget has to know a prompt's tokens before it is sent")]
+    BudgetNeedsCounting,
+    /// Nobody who counts, or not in time.
+    #[error("a shared budget needs ai-gateway, with headers held")]
+    BudgetNeedsGateway,
+    /// A provider with the name of a cluster that is rendered.
+    #[error("a provider is named `{name}`, as the cluster of the rate limit service is")]
+    ClusterTaken {
+        /// The name.
+        name: &'static str,
+    },
     /// Not an API that a provider can speak.
     #[error("`{given}` is no API")]
     Api {
@@ -141,6 +177,18 @@ impl Problem {
             }
             Self::BodyLimit { min, max, .. } => format!("a whole number of bytes from {min} to {max}"),
             Self::BaseUrl { .. } => "as the provider's SDK takes it: `https://api.openai.com/v1`".into(),
+            Self::ServiceAddress { .. } => "`HOST:PORT`, as in `ratelimit:8081`".into(),
+            Self::HeaderName { .. } => "letters, digits and `-`, as in `x-user-id`".into(),
+            Self::Budget { .. } => {
+                format!("`WINDOW=TOKENS` with minute, hour or day, and from 1 to {} tokens", u32::MAX)
+            }
+            Self::BudgetWindows => "name each window once".into(),
+            Self::BudgetOrder => {
+                "the shortest first: what it refuses is not charged to the longer ones".into()
+            }
+            Self::BudgetNeedsCounting => "count with `exact` or `estimate`".into(),
+            Self::BudgetNeedsGateway => "install it, and let it hold headers".into(),
+            Self::ClusterTaken { .. } => "give the provider another name; it is only a label".into(),
             Self::Api { .. } => {
                 let names: Vec<_> = llm_api::Dialect::ALL.iter().map(|api| format!("`{api}`")).collect();
                 format!("one of {}", names.join(", "))

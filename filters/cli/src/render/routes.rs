@@ -6,7 +6,7 @@ use llm_api::{ApiError, Dialect, ErrorKind};
 use seam::names;
 
 use super::plans::{Plan, plans};
-use super::{Fallback, LlmRouter, clusters, typed};
+use super::{Fallback, LlmRouter, budget, clusters, typed};
 use crate::yaml::{List, Map, Yaml};
 
 /// What the next attempt waits at most. It goes to another provider, so there is nothing to wait for.
@@ -69,6 +69,12 @@ pub(super) fn route_config(router: &LlmRouter) -> Map {
             .with("request_headers_to_remove", internal.inline())
             .why("And nothing else tells that a provider makes up what ai-provider would say of the answer.")
             .with("response_headers_to_remove", answered.inline())
+    };
+    let host = match &router.global_budget {
+        Some(budget) => host
+            .why("What a request is charged. Here and nowhere else: in a route's own rate_limits Envoy ignores hits_addend.")
+            .with("typed_per_filter_config", budget::chain::per_route(budget)),
+        None => host,
     };
     let host = host.with("routes", routes);
     let specifiers = match router.fallback {

@@ -49,6 +49,17 @@ pub struct BaseUrl {
     path: String,
 }
 
+/// Where a service is reached inside the operator's network: `HOST:PORT`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceAddress {
+    host: String,
+    port: u16,
+}
+
+/// The name of a header, in lower case: `[a-z0-9][a-z0-9-]*`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderName(String);
+
 /// Whether a provider is reached over TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -106,6 +117,11 @@ impl Limit {
     /// A limit of that many whole seconds.
     pub const fn seconds(seconds: u32) -> Self {
         Self(Duration::from_secs(seconds as u64))
+    }
+
+    /// A limit of that many milliseconds.
+    pub const fn millis(millis: u32) -> Self {
+        Self(Duration::from_millis(millis as u64))
     }
 
     /// The limit as a duration.
@@ -177,6 +193,33 @@ impl BaseUrl {
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == self.scheme.port() { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+impl ServiceAddress {
+    pub(super) fn of_example(host: &str, port: u16) -> Self {
+        Self { host: host.to_owned(), port }
+    }
+
+    /// The host to connect to: a name, or an address without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port to connect to.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl HeaderName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn of_example(name: &str) -> Self {
+        Self(name.to_owned())
     }
 }
 
@@ -296,6 +339,29 @@ impl FromStr for BaseUrl {
         }
         let port = port.unwrap_or_else(|| scheme.port());
         Ok(Self { scheme, host: host.to_ascii_lowercase(), port, path: path.to_owned() })
+    }
+}
+
+impl FromStr for ServiceAddress {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        match host_and_port(text) {
+            Some((host, Some(port))) => Ok(Self { host: host.to_ascii_lowercase(), port }),
+            _ => Err(Problem::ServiceAddress { given: text.to_owned() }),
+        }
+    }
+}
+
+impl FromStr for HeaderName {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let text = text.to_ascii_lowercase();
+        let ok = text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.len() <= MAX_NAME
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if ok { Ok(Self(text)) } else { Err(Problem::HeaderName { given: text }) }
     }
 }
 

@@ -1,0 +1,170 @@
+//! One budget for all gateways: what one of them charges, the others refuse.
+
+use std::iter::repeat_n;
+use std::time::Duration;
+
+use ai_filters::render::Window;
+use mock_llm::Reply;
+use serde_json::json;
+
+use super::{HELLO, Story, asks, hello, nameless, usage};
+use crate::client;
+use crate::expect::{anthropic_error, openai_error};
+use crate::fleet::{Fleet, PER_HOUR, key};
+use crate::problems::Problems;
+use crate::request::message;
+
+pub(super) fn stories() -> Vec<Story> {
+    vec![
+        ("fleet/what-one-gateway-charges-the-other-refuses", |fleet| Box::pin(shared(fleet))),
+        ("fleet/a-prompt-that-does-not-fit-is-refused-at-once", |fleet| Box::pin(too_long(fleet))),
+        ("fleet/callers-without-a-name-share-one-budget", |fleet| Box::pin(anonymous(fleet))),
+        ("fleet/the-overshoot-is-what-is-in-flight", |fleet| Box::pin(overshoot(fleet))),
+        ("fleet/odd-names-are-charged-too", |fleet| Box::pin(odd_names(fleet))),
+    ]
+}
+
+async fn shared(fleet: &mut Fleet) -> Problems {
+    const COMPLETION: u64 = 100;
+    let mut problems = Problems::default();
+    fleet.begin().await;
+    let mut charged = 0;
+    for gateway in [fleet.a(), fleet.b(), fleet.a()] {
+        fleet.openai.script(Reply::text("hello").usage(usage(COMPLETION)));
+        let answer = client::send(gateway, &hello("ann")).await;
+        problems.same("status", &answer.status, &200);
+        problems.same("x-ai-budget", &answer.header("x-ai-budget"), &None::<&str>);
+        // What was left when the request was admitted: its completion is charged later.
+        let left = answer.header("x-ratelimit-remaining").and_then(|left| left.parse::<u64>().ok());
+        problems.same("x-ratelimit-remaining", &left, &Some(PER_HOUR - charged - HELLO));
+        charged += HELLO + COMPLETION;
+        fleet.is_charged(Window::Hour, "user:ann", charged, &mut problems).await;
+    }
+
+    // 324 of 300: the third completion was not known when its request was let in. Now nobody lets in anything.
+    let refusal = openai_error(429, "rate_limit_error").at("/error/code", "budget_exceeded");
+    for gateway in [fleet.b(), fleet.a()] {
+        let answer = client::send(gateway, &hello("ann")).await;
+        problems.of("refused", refusal.problems(&answer));
+        problems.same("x-should-retry", &answer.header("x-should-retry"), &Some("false"));
+        let wait = answer.header("retry-after").and_then(|wait| wait.parse::<u64>().ok());
+        let possible = wait.is_some_and(|wait| (1..=3600).contains(&wait));
+        problems.require(possible, || format!("retry-after: {wait:?}"));
+        problems.same("x-ai-budget", &answer.header("x-ai-budget"), &None::<&str>);
+    }
+    let answer = client::send(fleet.b(), &message("hello").header("x-user-id", "ann")).await;
+    problems.of("refused", anthropic_error(429, "rate_limit_error").problems(&answer));
+    problems.require(answer.header("retry-after").is_some(), || "no retry-after".to_owned());
+    problems.same("requests at the provider", &fleet.openai.request_count(), &3);
+
+    // What the hour refuses is not charged to the day.
+    fleet.is_charged(Window::Day, "user:ann", charged, &mut problems).await;
+    fleet.openai.script(Reply::text("hello").usage(usage(1)));
+    problems.same("another caller", &client::send(fleet.b(), &hello("bob")).await.status, &200);
+
+    let keys = fleet.redis().keys().await.unwrap_or_default();
+    for (window, length) in [(Window::Hour, 3_600), (Window::Day, 86_400)] {
+        let key = key(window, "user:ann");
+        problems.require(keys.contains(&key), || format!("{key} is none of {keys:?}"));
+        // The service adds up to five minutes, so that not all keys go away at once.
+        let lives = fleet.redis().time_to_live(&key).await.unwrap_or_default();
+        let expected = (length - 60..=length + 300).contains(&lives);
+        problems.require(expected, || format!("{key} lives {lives} s"));
+    }
+    problems
+}
+
+async fn too_long(fleet: &mut Fleet) -> Problems {
+    let mut problems = Problems::default();
+    fleet.begin().await;
+    let content = vec!["hello"; 400].join(" ");
+    let body = json!({"model": "gpt-4", "messages": [{"role": "user", "content": content}]});
+    let answer = client::send(fleet.a(), &asks("long", body)).await;
+    problems.of("refused", openai_error(429, "rate_limit_error").problems(&answer));
+    problems.same("requests at the provider", &fleet.openai.request_count(), &0);
+    fleet.is_charged(Window::Day, "user:long", 0, &mut problems).await;
+    problems
+}
+
+async fn anonymous(fleet: &mut Fleet) -> Problems {
+    let mut problems = Problems::default();
+    fleet.begin().await;
+    for (gateway, request) in [(fleet.a(), nameless()), (fleet.b(), hello(""))] {
+        fleet.openai.script(Reply::text("hello").usage(usage(20)));
+        problems.same("status", &client::send(gateway, &request).await.status, &200);
+    }
+    fleet.is_charged(Window::Hour, "user:", 2 * (HELLO + 20), &mut problems).await;
+    problems
+}
+
+/// K gateways let in what fits when it comes. With M requests of a caller in flight at each, and at most C tokens in each completion, the
+/// caller gets no more than K × M × C beyond the budget; this is the case in which it gets exactly that.
+async fn overshoot(fleet: &mut Fleet) -> Problems {
+    const IN_FLIGHT: usize = 3;
+    const COMPLETION: u64 = 100;
+    let mut problems = Problems::default();
+    fleet.begin().await;
+    let gateways = [fleet.a(), fleet.b()];
+    let at_once = gateways.len() * IN_FLIGHT;
+    let in_flight = at_once as u64;
+
+    let used = PER_HOUR - in_flight * HELLO;
+    fleet.openai.script(Reply::text("hello").usage(usage(used - HELLO)));
+    problems.same("status", &client::send(fleet.a(), &hello("eve")).await.status, &200);
+    fleet.is_charged(Window::Hour, "user:eve", used, &mut problems).await;
+
+    let slow = Reply::text("hello").usage(usage(COMPLETION)).delay_headers(Duration::from_secs(1));
+    fleet.openai.script_all(vec![slow; at_once]);
+    let request = hello("eve");
+    let answers: Vec<_> = gateways
+        .into_iter()
+        .flat_map(|gateway| repeat_n(gateway, IN_FLIGHT))
+        .map(|gateway| {
+            let request = request.clone();
+            tokio::spawn(async move { client::send(gateway, &request).await.status })
+        })
+        .collect();
+    for answer in answers {
+        problems.same("status", &answer.await.ok(), &Some(200));
+    }
+    fleet.is_charged(Window::Hour, "user:eve", PER_HOUR + in_flight * COMPLETION, &mut problems).await;
+    problems.same("the next", &client::send(fleet.b(), &hello("eve")).await.status, &429);
+    problems
+}
+
+/// Names that a client might choose where nobody authenticates: none may pass uncharged, none may be taken for another's.
+async fn odd_names(fleet: &mut Fleet) -> Problems {
+    let mut problems = Problems::default();
+    fleet.begin().await;
+    let longest = "n".repeat(256);
+    let caller_of_longest = format!("user:{longest}");
+    let cases: [(&[u8], &str); 6] = [
+        (b"with space", "user:with space"),
+        (b"under_score_1", "user:under_score_1"),
+        (b"%REQ(authorization)%", "user:%REQ(authorization)%"),
+        (b"\"quoted\\", "user:\"quoted\\"),
+        (b"others", "user:others"),
+        (longest.as_bytes(), &caller_of_longest),
+    ];
+    for (sent, caller) in cases {
+        let_in(fleet, sent, &mut problems).await;
+        fleet.is_charged(Window::Hour, caller, HELLO + 5, &mut problems).await;
+    }
+    // What is no name must not end as a question that the service cannot read, nor as a key of any length.
+    let long = "n".repeat(1_000);
+    let others: [&[u8]; 4] = [b"\xff\xfe", "s\u{f8}ren".as_bytes(), b"tab\tbed", long.as_bytes()];
+    for sent in others {
+        let_in(fleet, sent, &mut problems).await;
+    }
+    fleet.is_charged(Window::Hour, "others", others.len() as u64 * (HELLO + 5), &mut problems).await;
+    problems
+}
+
+/// A request from a caller of that name that is served, and whose budget was asked.
+async fn let_in(fleet: &Fleet, name: &[u8], problems: &mut Problems) {
+    let shown = String::from_utf8_lossy(name);
+    fleet.openai.script(Reply::text("hello").usage(usage(5)));
+    let answer = client::send(fleet.a(), &nameless().header("x-user-id", name)).await;
+    problems.same(&format!("{shown}: status"), &answer.status, &200);
+    problems.same(&format!("{shown}: x-ai-budget"), &answer.header("x-ai-budget"), &None::<&str>);
+}
