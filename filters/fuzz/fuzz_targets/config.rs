@@ -15,7 +15,9 @@ fuzz_target!(|data: &[u8]| {
                 assert!(config.models.resolve(name).is_some());
             }
         }
-        Err(problems) => assert!(problems.iter().all(|problem| !problem.path.is_empty() && !problem.hint.is_empty())),
+        Err(problems) => {
+            assert!(problems.iter().all(|problem| !problem.path.is_empty() && !problem.hint.is_empty()))
+        }
     }
     let said = match ProviderConfig::parse(data, &|_| Some(CANARY.to_owned())) {
         Ok(config) => format!("{config:?}"),

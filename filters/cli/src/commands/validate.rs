@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, Filter, print, read};
+use super::{Failure, Filter, print, read, taken_to_be_set};
 
 /// `ai-filters validate gateway|provider FILE`
 #[derive(clap::Args)]
@@ -20,8 +20,6 @@ impl Options {
     pub(super) fn run(self) -> Result<(), Failure> {
         let (path, json) = read(&self.file)?;
         let from_environment = |name: &str| std::env::var(name).ok();
-        // As long as the longest that anything asks for.
-        let taken_to_be_set = |_: &str| Some("set".repeat(16));
         let env: &dyn Fn(&str) -> Option<String> =
             if self.with_keys { &from_environment } else { &taken_to_be_set };
         let problems = match self.filter {

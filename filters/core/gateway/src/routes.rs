@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use config::GatewayConfig;
+use identity::Identity;
 use seam::Catalogue;
 
 use crate::budgets::Secret;
@@ -25,6 +26,11 @@ impl Routes {
     /// What the tables of all budgets occupy of the memory that workers share, in bytes, by budget.
     pub fn budget_memory(&self) -> impl Iterator<Item = (&str, u64)> {
         self.meter.budgets.memory()
+    }
+
+    /// Who is calling, and the keys that it needs to know.
+    pub const fn identity(&self) -> &Identity {
+        &self.config.identity
     }
 
     /// Every statistic and every shared page that the machines speak of.

@@ -68,6 +68,7 @@ mod host {
             data: *mut *mut u8,
             size: *mut usize,
         ) -> u32;
+        pub(super) fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
         pub(super) fn proxy_define_metric(
             kind: u32,
             name: *const u8,
@@ -195,6 +196,12 @@ pub(crate) fn call(name: &str) -> Result<(), Refused> {
         host::proxy_call_foreign_function(name.as_ptr(), name.len(), null(), 0, data, size)
     })
     .map(|_| ())
+}
+
+/// How often the root context is called, in milliseconds.
+pub(crate) fn set_tick_period(milliseconds: u32) -> Result<(), Refused> {
+    // SAFETY: no pointer is given.
+    checked(unsafe { host::proxy_set_tick_period_milliseconds(milliseconds) })
 }
 
 /// Names a statistic; what Envoy calls it from then on, in this VM.

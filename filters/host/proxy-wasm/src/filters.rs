@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use config::{GatewayConfig, ProviderConfig};
 use gateway::{Gateway, Routes, Secret};
+use identity::{FetchFailure, FetchFrom, UnixSeconds};
 use provider::{ProviderAttempt, Upstreams};
 use seam::{Catalogue, Machine};
 
@@ -26,6 +27,21 @@ pub trait Filter: Sized + 'static {
     /// A line about what was configured, for the host's log; of the memory that was taken for it, where some was.
     fn summary(&self) -> Option<String> {
         None
+    }
+
+    /// Whether anything is fetched in the background, so that [`begin_fetch`](Self::begin_fetch) is asked from time to time.
+    fn fetches(&self) -> bool {
+        false
+    }
+
+    /// What is to be fetched now, if anything is due. It has begun with this call, and [`fetched`](Self::fetched) takes what it brings.
+    fn begin_fetch(&self, _now: UnixSeconds) -> Option<&FetchFrom> {
+        None
+    }
+
+    /// Takes what a fetch brought: the body of an answer with status 200. The error is for the host's log.
+    fn fetched(&self, _now: UnixSeconds, _answer: Result<&[u8], FetchFailure>) -> Result<(), FetchFailure> {
+        Ok(())
     }
 
     /// The attribute behind [`seam::Attribute::SelectedProvider`].
@@ -67,6 +83,18 @@ impl Filter for GatewayFilter {
                 each.join(", ")
             )
         })
+    }
+
+    fn fetches(&self) -> bool {
+        self.0.identity().fetches()
+    }
+
+    fn begin_fetch(&self, now: UnixSeconds) -> Option<&FetchFrom> {
+        self.0.identity().begin_fetch(now)
+    }
+
+    fn fetched(&self, now: UnixSeconds, answer: Result<&[u8], FetchFailure>) -> Result<(), FetchFailure> {
+        self.0.identity().fetched(now, answer)
     }
 
     fn machine(&self, _seed: u64) -> Gateway {

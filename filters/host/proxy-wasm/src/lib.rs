@@ -7,6 +7,7 @@
 
 mod abi;
 mod effects;
+mod fetch;
 mod filters;
 mod header_map;
 mod memory;

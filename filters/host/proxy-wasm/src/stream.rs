@@ -139,7 +139,7 @@ fn held(action: Action, size: usize) -> usize {
 
 /// The host's clock, read at most once in a callback.
 #[derive(Default)]
-struct HostClock(OnceCell<Millis>);
+pub(crate) struct HostClock(OnceCell<Millis>);
 
 impl Clock for HostClock {
     fn now(&self) -> Millis {

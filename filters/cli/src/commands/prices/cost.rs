@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use config::GatewayConfig;
 use llm_api::Usage;
 
-use super::super::{Failure, print, read};
+use super::super::{Failure, print, read, taken_to_be_set};
 
 /// `ai-filters prices cost --config FILE --provider NAME --model NAME --input N …`
 #[derive(clap::Args)]
@@ -44,7 +44,7 @@ impl Options {
         let usage = self.usage()?;
         let (path, json) = read(&self.config)?;
         // Prices have no secrets, and those of others are of no interest here.
-        let config = GatewayConfig::parse(&json, &|_| Some("set".repeat(16)));
+        let config = GatewayConfig::parse(&json, &taken_to_be_set);
         let config = config.map_err(|problems| Failure::Problems(problems.to_string()))?;
         match config.prices.of(&self.provider, &self.model) {
             Ok(price) => print(&format!("{}\n", price.cost(&usage))),
