@@ -57,7 +57,8 @@ fn the_tools_commands_print_what_its_document_says() {
 fn the_commands_about_prices_print_what_their_document_says() {
     if Command::new("jq").arg("--version").output().is_err() {
         // Not by a macro: what a passing test prints is kept from who runs it.
-        let _ = std::io::stderr().write_all(b"\nSKIPPED: the commands about prices: jq was not found (install jq)\n");
+        let _ = std::io::stderr()
+            .write_all(b"\nSKIPPED: the commands about prices: jq was not found (install jq)\n");
         return;
     }
     let gateway = r#"{"models": [{"name": "*"}]}"#;
