@@ -51,7 +51,7 @@ pub enum ClientError {
     },
     /// It wants to know who is asking, and is not satisfied.
     #[error(
-        "{registry}: not allowed: {reason}\n  hint: `docker login` or `skopeo login --compat-auth-file`, or REGISTRY_USERNAME and REGISTRY_PASSWORD"
+        "{registry}: not allowed: {reason}\n  hint: `docker login`, or set REGISTRY_USERNAME and REGISTRY_PASSWORD"
     )]
     Unauthorized {
         /// Which registry, or which token service.
@@ -165,10 +165,7 @@ impl Client {
         let authorization = self.authorize(&answer)?;
         let answer = self.exchange(ask, &url, Some(&authorization))?;
         if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Err(ClientError::Unauthorized {
-                registry: self.registry.clone(),
-                reason: answer.reason(),
-            });
+            return Err(self.unauthorized(&answer));
         }
         self.authorization = Some(authorization);
         Ok(answer)
@@ -208,12 +205,21 @@ impl Client {
     fn authorize(&self, refusal: &Answer) -> Result<String, ClientError> {
         let challenges = refusal.headers.get_all("www-authenticate").iter();
         let challenge = challenges.filter_map(|value| Challenge::parse(value.to_str().ok()?)).next();
-        let refused =
-            || ClientError::Unauthorized { registry: self.registry.clone(), reason: refusal.reason() };
+        let refused = || self.unauthorized(refusal);
         match challenge.ok_or_else(refused)? {
             Challenge::Basic => self.credentials.as_ref().and_then(Credentials::basic).ok_or_else(refused),
             Challenge::Bearer { realm, service } => self.token(&realm, service.as_deref()),
         }
+    }
+
+    fn unauthorized(&self, answer: &Answer) -> ClientError {
+        let otherwise = if self.credentials.is_some() {
+            "the credentials are refused"
+        } else {
+            "no credentials are known for it"
+        };
+        let reason = answer.said().unwrap_or_else(|| otherwise.to_owned());
+        ClientError::Unauthorized { registry: self.registry.clone(), reason }
     }
 
     /// A token for this repository, to read and to write it.
@@ -270,17 +276,22 @@ impl Answer {
         ClientError::Unexpected { url: self.url.clone(), reason }
     }
 
-    /// What a registry gives as its reason, on one line.
+    /// What a registry gives as its reason, and if it is none, that.
     fn reason(&self) -> String {
+        self.said().unwrap_or_else(|| "it gives no reason".to_owned())
+    }
+
+    /// What a registry gives as its reason, on one line.
+    fn said(&self) -> Option<String> {
         const SAID: usize = 200;
-        let refusal: Option<Refusal> = serde_json::from_slice(&self.body).ok();
-        let reasons = refusal.iter().flat_map(|refusal| &refusal.errors).map(|reason| {
+        let refusal: Refusal = serde_json::from_slice(&self.body).ok()?;
+        let reasons = refusal.errors.iter().map(|reason| {
             let parts = [reason.code.as_deref(), reason.message.as_deref()];
             parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
         });
-        let said: String = reasons.collect::<Vec<_>>().join("; ");
+        let said = reasons.collect::<Vec<_>>().join("; ");
         let said: String = said.chars().filter(|character| !character.is_control()).take(SAID).collect();
-        if said.is_empty() { format!("it gives no reason ({})", self.status) } else { said }
+        (!said.is_empty()).then_some(said)
     }
 }
 
