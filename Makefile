@@ -20,6 +20,19 @@ CARGO := cargo
 PYTHON := python3
 export CARGO PYTHON
 
+IMAGES := $(CARGO_TARGET_DIR)/images
+AI_FILTERS := $(CARGO_TARGET_DIR)/debug/ai-filters
+# An image says when it was made and from what. The same commit gives the same image, so the time is the commit's.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+REVISION ?= $(shell git rev-parse HEAD)
+SOURCE ?= $(shell git config --get remote.origin.url)
+export SOURCE_DATE_EPOCH
+
+# Places in panic messages: the same for everybody who builds, and nobody's home directory.
+PLACES := $(CURDIR)=/ai-filters $(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
+comma := ,
+REMAP := --config "target.wasm32-wasip1.rustflags=[$(foreach place,$(PLACES),'--remap-path-prefix=$(place)'$(comma))]"
+
 # What only exists inside Envoy: plain `cargo test` cannot link it.
 FILTERS := ai-gateway ai-provider
 HOSTED := $(FILTERS) host-proxy-wasm
@@ -46,8 +59,22 @@ demo: wasm lab ## Show the whole path on scripted providers: answers, streams, f
 
 .PHONY: wasm
 wasm: toolchain ## Build both filters and print their sizes
-	@$(CARGO) build --locked $(FILTERS:%=-p %) --profile wasm --target wasm32-wasip1
+	@$(CARGO) build --locked $(REMAP) $(FILTERS:%=-p %) --profile wasm --target wasm32-wasip1
 	@sh e2e/wasm-sizes.sh '$(WASM)'
+
+.PHONY: image
+image: wasm ## Build both filters' OCI images into target/images, without a container engine
+	@$(CARGO) build --locked -p ai-filters
+	@rm -rf '$(IMAGES)' && mkdir -p '$(IMAGES)'
+	@$(CARGO) metadata --locked --format-version 1 --filter-platform wasm32-wasip1 > '$(IMAGES)/metadata.json'
+	@for filter in gateway provider; do '$(AI_FILTERS)' image build $$filter --module '$(WASM)'/ai_$$filter.wasm \
+	  --output '$(IMAGES)'/ai-$$filter --metadata '$(IMAGES)/metadata.json' --revision '$(REVISION)' $(SOURCE:%=--source '%') || exit; done
+
+.PHONY: push
+push: image ## Push both filters' images to REGISTRY, such as ghcr.io/someone
+	@test -n '$(REGISTRY)' || { echo "REGISTRY names no registry"; echo "hint: make push REGISTRY=ghcr.io/someone"; exit 1; } >&2
+	@for filter in gateway provider; do \
+	  '$(AI_FILTERS)' image push '$(IMAGES)'/ai-$$filter '$(REGISTRY)'/ai-$$filter || exit; done
 
 .PHONY: lab
 lab: toolchain
@@ -77,9 +104,9 @@ test-wasm: ## Run the core's 32-bit tests under Node
 	@sh e2e/wasm-tests.sh '$(TOOLS)' on-wasm32
 
 .PHONY: test-stand
-test-stand: wasm lab ## Test what starts an Envoy: the lab, the renderer's output, the bench
+test-stand: wasm lab ## Test what starts an Envoy: the lab, the renderer's output, the images, the bench
 	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && $(CARGO) test --locked --no-fail-fast \
-	  -p lab -p ai-filters -p bench --features lab/envoy-tests,bench/envoy-tests --test envoy --test run --test quick
+	  -p lab -p ai-filters -p bench --features lab/envoy-tests,bench/envoy-tests --test envoy --test run --test quick --test images
 
 .PHONY: test-e2e
 test-e2e: wasm lab ## Run the scenarios on the real Envoy

@@ -10,7 +10,7 @@ const LAYERS: [&[&str]; 8] = [
     &["metering", "pricing", "seam", "translate"],
     &["config"],
     &["gateway", "provider"],
-    &["host-proxy-wasm"],
+    &["host-proxy-wasm", "oci"],
     &["ai-gateway", "ai-provider", "ai-filters"],
     &["mock-llm"],
     &["lab"],

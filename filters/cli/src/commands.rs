@@ -1,6 +1,7 @@
 //! The subcommands: what each is called, and what their outcome is for the shell.
 
 mod count;
+mod image;
 mod keys;
 mod prices;
 mod render;
@@ -32,6 +33,9 @@ enum Command {
     Validate(validate::Options),
     /// Count the tokens of a text or of a request.
     Count(count::Options),
+    /// Build OCI images of the filters, and push them.
+    #[command(subcommand)]
+    Image(image::What),
     /// Convert lists of prices, and price answers.
     #[command(subcommand)]
     Prices(prices::What),
@@ -89,6 +93,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Schema(options) => options.run(),
         Command::Validate(options) => options.run(),
         Command::Count(options) => options.run(),
+        Command::Image(what) => what.run(),
         Command::Prices(what) => what.run(),
         Command::Keys(what) => what.run(),
     };
