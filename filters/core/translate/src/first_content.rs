@@ -4,15 +4,16 @@
 //! to the client, and such a failure can still become an attempt elsewhere; after it, the answer is committed. So this is the one point at
 //! which an attempt is judged. It reads the provider's own dialect, and is not asked again once it has decided.
 
-mod failure;
 #[cfg(test)]
 mod tests;
 
 use llm_api::{ApiError, Dialect, ErrorKind};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sse::{Decoder, Event};
 
-use failure::{anthropic_failure, openai_failure};
+use crate::error::in_band_error_value;
+use crate::json;
 
 /// How much of a stream is read at most: larger than any preamble, smaller than what a host buffers.
 const BYTE_LIMIT: usize = 256 * 1024;
@@ -112,18 +113,23 @@ impl Judge {
             // An answer may be empty; a stream that ends without ever beginning one is none.
             return if self.choice_seen { Peeked::Content } else { ended() };
         }
-        let data = serde_json::from_slice(event.data).unwrap_or(Value::Null);
-        if let Some(error) = openai_failure(event.name, &data) {
-            return Peeked::Failed(error);
+        let [error, object, choices] = members(event.data, ["error", "object", "choices"]);
+        if event.name == Some(b"error") || error.is_some_and(says_something) || object.is_some_and(is_error) {
+            return failed(event.data);
         }
-        let choices = data.get("choices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let choices = choices.and_then(json::array).unwrap_or_default();
         self.choice_seen |= !choices.is_empty();
-        if choices.iter().any(is_openai_content) { Peeked::Content } else { Peeked::Undecided }
+        if choices.into_iter().any(is_openai_content) { Peeked::Content } else { Peeked::Undecided }
     }
 }
 
+/// Whether the `object` of an event is `error`, as older vLLM and SGLang servers have it: `{"object":"error",…}`.
+fn is_error(object: &RawValue) -> bool {
+    json::string(object).is_some_and(|object| object == "error")
+}
+
 /// Whether a choice carries something of an answer. Its role, an empty text and content-filter annotations do not.
-fn is_openai_content(choice: &Value) -> bool {
+fn is_openai_content(choice: &RawValue) -> bool {
     /// OpenAI's own, then `reasoning*` as DeepSeek, vLLM and OpenRouter have it.
     const CONTENT: [&str; 8] = [
         "content",
@@ -135,22 +141,25 @@ fn is_openai_content(choice: &Value) -> bool {
         "reasoning_content",
         "reasoning_details",
     ];
-    let finished = choice.get("finish_reason").is_some_and(says_something);
-    let delta = choice.get("delta");
-    finished || CONTENT.iter().any(|key| delta.and_then(|delta| delta.get(key)).is_some_and(says_something))
+    let [finish_reason, delta] = members(bytes(choice), ["finish_reason", "delta"]);
+    let content = || delta.map(|delta| members(bytes(delta), CONTENT)).into_iter().flatten().flatten();
+    finish_reason.is_some_and(says_something) || content().any(says_something)
 }
 
 fn anthropic(event: Event<'_>) -> Peeked {
-    let data: Value = serde_json::from_slice(event.data).unwrap_or(Value::Null);
+    let [kind, block, delta] = members(event.data, ["type", "content_block", "delta"]);
     // Anthropic's SDKs go by the event's name; where a server leaves it out, its data says the same.
-    let kind =
-        event.name.and_then(|name| std::str::from_utf8(name).ok()).or_else(|| data.get("type")?.as_str());
-    let content = match kind {
-        Some("error") => return Peeked::Failed(anthropic_failure(&data)),
+    let written = kind.and_then(json::string);
+    let named = event.name.and_then(|name| std::str::from_utf8(name).ok());
+    let content = match named.or(written.as_deref()) {
+        Some("error") => return failed(event.data),
         Some("message_stop") => return ended(),
-        Some("content_block_start") => data.get("content_block").is_some_and(is_anthropic_block),
-        Some("content_block_delta") => data.get("delta").is_some_and(is_anthropic_delta),
-        Some("message_delta") => data.pointer("/delta/stop_reason").is_some_and(says_something),
+        Some("content_block_start") => block.is_some_and(is_anthropic_block),
+        Some("content_block_delta") => delta.is_some_and(is_anthropic_delta),
+        Some("message_delta") => delta.is_some_and(|delta| {
+            let [stop_reason] = members(bytes(delta), ["stop_reason"]);
+            stop_reason.is_some_and(says_something)
+        }),
         _ => false,
     };
     if content { Peeked::Content } else { Peeked::Undecided }
@@ -158,30 +167,64 @@ fn anthropic(event: Event<'_>) -> Peeked {
 
 /// Whether the start of a block is something of an answer: of text, only text is. The start of any other block is, thinking included: the
 /// model is at work, and where its thinking is not shown nothing more may come for minutes.
-fn is_anthropic_block(block: &Value) -> bool {
-    match block.get("type").and_then(Value::as_str) {
-        Some("text") => block.get("text").is_some_and(says_something),
+fn is_anthropic_block(block: &RawValue) -> bool {
+    let [kind, text] = members(bytes(block), ["type", "text"]);
+    match kind.and_then(json::string).as_deref() {
+        Some("text") => text.is_some_and(says_something),
         Some(_) => true,
         None => false,
     }
 }
 
 /// Whether a delta of whatever type carries something.
-fn is_anthropic_delta(delta: &Value) -> bool {
-    let members = delta.as_object().into_iter().flatten();
-    members.filter(|(key, _)| *key != "type").any(|(_, value)| says_something(value))
+fn is_anthropic_delta(delta: &RawValue) -> bool {
+    let mut content = false;
+    each_member(bytes(delta), |key, value| content |= key != "type" && says_something(value)).is_some()
+        && content
+}
+
+/// The members of these names; none where the text is no JSON object. Of members with the same name the last one counts.
+fn members<'a, const N: usize>(object: &'a [u8], names: [&str; N]) -> [Option<&'a RawValue>; N] {
+    let mut found = [None; N];
+    let read = each_member(object, |key, value| {
+        for (name, slot) in names.iter().zip(&mut found) {
+            if *name == key {
+                *slot = Some(value);
+            }
+        }
+    });
+    read.map_or([None; N], |()| found)
+}
+
+/// Shows every member of an object, without building it. Nothing that was shown counts where the text turns out to be no JSON object.
+fn each_member<'a>(object: &'a [u8], mut visit: impl FnMut(&str, &'a RawValue)) -> Option<()> {
+    let object = std::str::from_utf8(object).ok()?;
+    json::object(object, "", |key, value| {
+        visit(key, value);
+        Ok(())
+    })
+    .ok()
+}
+
+fn bytes(json: &RawValue) -> &[u8] {
+    json.get().as_bytes()
 }
 
 /// Neither absent nor empty. What Python takes for true, which is what OpenAI's SDK asks of an `error`.
-fn says_something(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(value) => *value,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(values) => !values.is_empty(),
-        Value::Object(members) => !members.is_empty(),
+fn says_something(value: &RawValue) -> bool {
+    let json = value.get();
+    match json.as_bytes() {
+        b"null" | b"false" | b"\"\"" => false,
+        [b'{', inside @ .., b'}'] | [b'[', inside @ .., b']'] => !inside.trim_ascii().is_empty(),
+        [b'-' | b'0'..=b'9', ..] => json.parse::<f64>() != Ok(0.0),
+        _ => true,
     }
+}
+
+/// The provider's error, which need not be JSON.
+fn failed(data: &[u8]) -> Peeked {
+    let data: Value = serde_json::from_slice(data).unwrap_or(Value::Null);
+    Peeked::Failed(in_band_error_value(&data))
 }
 
 fn ended() -> Peeked {

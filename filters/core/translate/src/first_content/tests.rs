@@ -306,3 +306,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_python_takes_for_true() {
+    let says = |json: &str| says_something(serde_json::from_str(json).unwrap());
+    for nothing in ["null", "false", "0", "-0", "0.0", "0e7", r#""""#, "{}", "{ }", "[]", "[\n]"] {
+        assert!(!says(nothing), "{nothing}");
+    }
+    for something in ["true", "1", "-0.5", "1e999", r#"" ""#, r#"{"":null}"#, "[null]", r#""\u0000""#] {
+        assert!(says(something), "{something}");
+    }
+}
+
+#[test]
+fn the_last_of_several_members_counts_and_a_cut_object_has_none() {
+    let errors = r#"data: {"error":{"message":"m"},"error":null,"choices":[]}"#;
+    let cut = r#"data: {"choices":[{"delta":{"content":"H"}}],"#;
+    let written_otherwise = r#"data: {"choices":[{"delta":{"cont\u0065nt":"H"}}]}"#;
+    check(Dialect::OpenAi, &[errors, cut, written_otherwise], true, &Peeked::Content);
+}
