@@ -7,7 +7,7 @@ use lab::Failure;
 use lab::envoy::{Binary, Envoy, Running};
 use mock_llm::ProviderKind;
 use seam::names::metrics;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::cpu::{self, Usage};
@@ -161,6 +161,8 @@ fn router(
         modules: Modules { gateway: module(&filters.gateway)?, provider: module(&filters.provider)? },
         filters: variant.filters(),
         access_log: AccessLog::Off,
+        identity: Map::new(),
+        budgets: Map::new(),
         counting: variant
             .counting()
             .map(|counting| ("mode".to_owned(), Value::from(counting.mode)))

@@ -23,8 +23,19 @@ pub struct Settings {
     pub providers: Providers,
     /// `FIRST_BYTE_TIMEOUT`, `IDLE_TIMEOUT`, `ANSWER_TIMEOUT`, `TOTAL_TIMEOUT`, each with the example's value where it was not given.
     pub limits: Limits,
+    /// `TOKENS_PER_DAY`, `TOKENS_PER_MINUTE`: what each user may spend; none is any number.
+    pub tokens: Tokens,
     /// `SSL_CERT_FILE`: the certificate authorities that real providers are verified against.
     pub ca_bundle: Option<String>,
+}
+
+/// What each user may spend, in tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// In a day.
+    pub per_day: Option<u64>,
+    /// In a minute.
+    pub per_minute: Option<u64>,
 }
 
 /// Who answers, in the order of the attempts.
@@ -86,6 +97,10 @@ impl Settings {
         let anthropic = reader.provider(Provider::anthropic(), "ANTHROPIC_MODEL", "ANTHROPIC_BASE_URL");
         let openai_key = reader.key("OPENAI_API_KEY", "OPENAI_BASE_URL");
         let anthropic_key = reader.key("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL");
+        let tokens = Tokens {
+            per_day: reader.tokens("TOKENS_PER_DAY", 100_000),
+            per_minute: reader.tokens("TOKENS_PER_MINUTE", 10_000),
+        };
         let ca_bundle = reader.text("SSL_CERT_FILE");
         if !reader.problems.is_empty() {
             return Err(Problems(reader.problems));
@@ -98,7 +113,7 @@ impl Settings {
                 anthropic_key.map(|key| Real { provider: anthropic, key: ("ANTHROPIC_API_KEY", key) });
             Providers::Real(openai.into_iter().chain(anthropic).collect())
         };
-        Ok(Self { port, admin_port, providers, limits, ca_bundle })
+        Ok(Self { port, admin_port, providers, limits, tokens, ca_bundle })
     }
 }
 
@@ -137,6 +152,21 @@ impl<L: Fn(&str) -> Option<OsString>> Reader<L> {
             );
         }
         port
+    }
+
+    /// The example's number where nothing is said; none for 0.
+    fn tokens(&mut self, name: &str, example: u64) -> Option<u64> {
+        let Some(text) = self.text(name) else { return Some(example) };
+        match text.parse() {
+            Ok(tokens) => Some(tokens).filter(|tokens| *tokens > 0),
+            Err(_) => {
+                self.problem(
+                    format!("{name}: `{text}` is no number of tokens"),
+                    "a whole number; 0 is any number",
+                );
+                None
+            }
+        }
     }
 
     fn parsed<T: FromStr<Err = Problem>>(&mut self, name: &str) -> Option<T> {

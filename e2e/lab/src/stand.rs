@@ -71,6 +71,7 @@ impl Stand {
             admin_port,
             providers: plan.providers,
             limits: settings.limits,
+            budgets: render::token_budgets(settings.tokens.per_day, settings.tokens.per_minute),
             modules,
             ..LlmRouter::default()
         };

@@ -121,6 +121,8 @@ impl Shape {
                 _ => Filters::Both,
             },
             access_log: AccessLog::Json,
+            // Rows are many, and their callers few.
+            budgets: serde_json::Map::new(),
             counting: match self {
                 Self::Counted => {
                     let counting = [

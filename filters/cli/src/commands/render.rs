@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ai_filters::render::{
     AccessLog, Alias, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, LlmRouter, Problem, Problems,
-    Provider, bootstrap,
+    Provider, bootstrap, token_budgets,
 };
 use clap::ValueEnum;
 use llm_api::Dialect;
@@ -58,6 +58,21 @@ pub(super) struct Options {
     /// Answer `POST /v1/messages/count_tokens` and `POST /v1/responses/input_tokens`.
     #[arg(long)]
     local_endpoints: bool,
+    /// Tokens that each user may spend in a day, UTC; 0 is any number.
+    #[arg(long, value_name = "TOKENS", default_value_t = 100_000, conflicts_with = "budgets_file")]
+    tokens_per_day: u64,
+    /// Tokens that each user may spend in a minute; 0 is any number.
+    #[arg(long, value_name = "TOKENS", default_value_t = 10_000, conflicts_with = "budgets_file")]
+    tokens_per_minute: u64,
+    /// `budgets` in ai-gateway's configuration, as a JSON file, in the place of those two.
+    #[arg(long = "budgets", value_name = "FILE")]
+    budgets_file: Option<PathBuf>,
+    /// `identity` in ai-gateway's configuration, as a JSON file; without it `x-user-id` names the user.
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+    /// `prices` in ai-gateway's configuration, as a JSON file.
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
     /// Until the first content of a stream, in each attempt.
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     first_byte_timeout: String,
@@ -171,6 +186,7 @@ impl Options {
             admin_port: self.admin_port,
             counting: self.counting(),
             max_input_tokens: self.max_input_tokens,
+            budgets: token_budgets(above_zero(self.tokens_per_day), above_zero(self.tokens_per_minute)),
             fallback: match self.fallback {
                 FallbackOption::PriorityGroup => Fallback::PriorityGroup,
                 FallbackOption::PreviousPriorities => Fallback::PreviousPriorities,
@@ -216,6 +232,18 @@ impl Options {
         at("--provider-module", &self.provider_module, &mut |text| {
             text.parse().map(|value| router.modules.provider = value)
         });
+        let mut section = |place: &str, file: &Option<PathBuf>| -> Option<Value> {
+            problems.take(place, json_file(file.as_deref()?))
+        };
+        if let Some(Value::Object(budgets)) = section("--budgets", &self.budgets_file) {
+            router.budgets = budgets;
+        }
+        if let Some(Value::Object(identity)) = section("--identity", &self.identity) {
+            router.identity = identity;
+        }
+        if let Some(Value::Array(prices)) = section("--prices", &self.prices) {
+            router.prices = prices;
+        }
         for alias in &self.aliases {
             router.aliases.extend(problems.take::<Alias>("--alias", alias.parse()));
         }
@@ -237,6 +265,26 @@ impl Options {
         let header = self.input_tokens_header.then(|| ("input_tokens_header".to_owned(), Value::from(true)));
         let endpoints = self.local_endpoints.then(|| ("local_endpoints".to_owned(), Value::from(true)));
         mode.into_iter().chain(header).chain(endpoints).collect()
+    }
+}
+
+fn above_zero(tokens: u64) -> Option<u64> {
+    Some(tokens).filter(|tokens| *tokens > 0)
+}
+
+/// A section of ai-gateway's configuration in a file of its own, alone or as its member.
+fn json_file(file: &Path) -> Result<Value, Problem> {
+    let unreadable = |reason: String| Problem::Section { file: file.display().to_string(), reason };
+    let text = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
+    let value: Value = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+    let sections = ["budgets", "identity", "prices"];
+    match value {
+        Value::Object(mut members) if members.len() == 1 => {
+            let own = sections.into_iter().find_map(|section| members.remove(section));
+            Ok(own.unwrap_or(Value::Object(members)))
+        }
+        value @ (Value::Object(_) | Value::Array(_)) => Ok(value),
+        _ => Err(unreadable("it holds no section of the configuration".to_owned())),
     }
 }
 

@@ -31,7 +31,30 @@ pub(super) fn gateway(router: &LlmRouter) -> String {
         headers_held: router.headers_held == HeadersHeld::Yes,
         other_paths: "refuse",
         counting: &router.counting,
+        identity: &router.identity,
+        budgets: &budgets(router),
+        prices: &router.prices,
     })
+}
+
+/// The section, with a lease that outlasts every request.
+fn budgets(router: &LlmRouter) -> Map<String, Value> {
+    /// A request that was cut at its time limit has to be settled, too.
+    const MARGIN: u64 = 60;
+    let mut budgets = router.budgets.clone();
+    if !budgets.is_empty() && !budgets.contains_key("lease_seconds") {
+        let total = router.limits.total.duration();
+        let seconds =
+            total.as_secs().saturating_add(u64::from(total.subsec_nanos() > 0)).saturating_add(MARGIN);
+        budgets.insert("lease_seconds".to_owned(), Value::from(seconds));
+    }
+    budgets
+}
+
+/// The environment variables that ai-gateway reads: the secrets of tokens.
+pub(super) fn gateway_env(router: &LlmRouter) -> Vec<&str> {
+    let secrets = router.identity.get("jwt").and_then(|jwt| jwt.get("secrets")).and_then(Value::as_array);
+    secrets.into_iter().flatten().filter_map(|secret| secret.get("env")?.as_str()).collect()
 }
 
 /// ai-provider's, in a cluster of that provider alone. It names no other provider's key.
@@ -65,6 +88,12 @@ struct Gateway<'a> {
     other_paths: &'static str,
     #[serde(skip_serializing_if = "Map::is_empty")]
     counting: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    identity: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    budgets: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "<[Value]>::is_empty")]
+    prices: &'a [Value],
 }
 
 #[derive(Serialize)]

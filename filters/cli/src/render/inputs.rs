@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use llm_api::Dialect;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     BaseUrl, BodyLimit, EnvName, FilePath, GlobalBudget, Limit, ModelName, Problem, Problems, ProviderName,
@@ -33,6 +33,13 @@ pub struct LlmRouter {
     pub counting: Map<String, Value>,
     /// The most tokens that a prompt may have.
     pub max_input_tokens: Option<u64>,
+    /// Who is calling: the section `identity` of ai-gateway's configuration. Where it is empty everybody is anonymous.
+    pub identity: Map<String, Value>,
+    /// What callers may spend here: the section `budgets`. Where it does not say how long a reservation lasts, that is a minute more than
+    /// a request may take.
+    pub budgets: Map<String, Value>,
+    /// What models cost: the section `prices`.
+    pub prices: Vec<Value>,
     /// The budget that all gateways of a fleet share, where they do.
     pub global_budget: Option<GlobalBudget>,
     /// How long anything may take.
@@ -205,6 +212,15 @@ impl LlmRouter {
         if let Some(budget) = &self.global_budget {
             budget.check(self, &mut problems);
         }
+        if self.filters.gateway() && problems.is_empty() {
+            // What the sections say is for the filter's own reader to judge, which also knows what they have to do with each other.
+            let set = |_: &str| Some("set".repeat(16));
+            if let Err(found) = config::GatewayConfig::parse(filter_config::gateway(self).as_bytes(), &set) {
+                for config::Problem { path, message, hint } in found.iter().cloned() {
+                    problems.push("ai-gateway", Problem::Configuration { path, message, hint });
+                }
+            }
+        }
         problems.or(())
     }
 
@@ -212,6 +228,22 @@ impl LlmRouter {
     pub(super) fn routes_by_headers(&self) -> bool {
         self.filters.gateway() && self.headers_held == HeadersHeld::Yes
     }
+}
+
+/// Budgets of tokens for each user, in the terms of the example: so many a day, and so many a minute.
+pub fn token_budgets(per_day: Option<u64>, per_minute: Option<u64>) -> Map<String, Value> {
+    let minute = per_minute.map(
+        |amount| json!({"name": "user-minute", "per": ["user"], "rate": {"amount": amount, "per": "minute"}}),
+    );
+    let day = per_day.map(
+        |amount| json!({"name": "user-day", "per": ["user"], "quota": {"amount": amount, "window": "day"}}),
+    );
+    let limits: Vec<Value> = minute.into_iter().chain(day).collect();
+    if limits.is_empty() { Map::new() } else { section(&json!({"limits": limits})) }
+}
+
+fn section(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
 }
 
 impl Default for LlmRouter {
@@ -224,6 +256,9 @@ impl Default for LlmRouter {
             providers: vec![Provider::openai(), Provider::anthropic()],
             counting: Map::new(),
             max_input_tokens: None,
+            identity: section(&json!({"header": {"user": "x-user-id"}})),
+            budgets: token_budgets(Some(100_000), Some(10_000)),
+            prices: Vec::new(),
             global_budget: None,
             limits: Limits::default(),
             max_body: BodyLimit::EXAMPLE,

@@ -110,7 +110,7 @@ fn http_filters(router: &LlmRouter) -> List {
             name: "ai-gateway",
             module: &router.modules.gateway,
             holds_headers: router.headers_held == HeadersHeld::Yes,
-            env: Vec::new(),
+            env: filter_config::gateway_env(router),
             configuration: filter_config::gateway(router),
         };
         filters = filters
@@ -150,7 +150,9 @@ fn access_log(router: &LlmRouter) -> Map {
         ("bytes_in", "%BYTES_RECEIVED%"),
         ("bytes_out", "%BYTES_SENT%"),
     ];
-    const PUBLISHED: [(&str, &str); 10] = [
+    const PUBLISHED: [(&str, &str); 14] = [
+        ("user", names::USER_KEY),
+        ("team", names::TEAM_KEY),
         ("model_requested", names::REQUESTED_MODEL_KEY),
         ("model_served", names::SERVED_MODEL_KEY),
         ("provider", names::PROVIDER_KEY),
@@ -161,6 +163,8 @@ fn access_log(router: &LlmRouter) -> Map {
         ("tokens_reasoning", names::REASONING_TOKENS_KEY),
         ("tokens_total", names::TOTAL_TOKENS_KEY),
         ("usage_source", names::USAGE_SOURCE_KEY),
+        ("tokens_reserved", names::RESERVED_TOKENS_KEY),
+        ("cost_micros", names::COST_KEY),
     ];
     let mut fields = FIELDS.iter().fold(Map::new(), |fields, (name, format)| fields.with(name, *format));
     fields = fields.why("Published by the filters.");

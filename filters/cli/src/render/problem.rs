@@ -110,6 +110,24 @@ pub enum Problem {
         /// What was given.
         given: String,
     },
+    /// What ai-gateway would refuse.
+    #[error("{path}: {message}")]
+    Configuration {
+        /// Where in its configuration.
+        path: String,
+        /// What is wrong there.
+        message: String,
+        /// What would be right.
+        hint: String,
+    },
+    /// A file that holds no section of ai-gateway's configuration.
+    #[error("{file}: {reason}")]
+    Section {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Nothing to send requests to.
     #[error("there is no provider")]
     NoProvider,
@@ -170,6 +188,8 @@ impl Problem {
             Self::Alias { .. } => {
                 "`NAME=MODEL`, where NAME is a model's name or a prefix followed by `*`".into()
             }
+            Self::Configuration { hint, .. } => hint.clone(),
+            Self::Section { .. } => "the section's value as JSON, as docs/configuration.md has it".into(),
             Self::EnvName => "letters, digits and `_`, such as `OPENAI_API_KEY`; never the key itself".into(),
             Self::FilePath { .. } => "begins with `/`, as in `/etc/ssl/certs/ca-certificates.crt`".into(),
             Self::Limit { .. } => {

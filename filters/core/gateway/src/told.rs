@@ -119,7 +119,7 @@ impl Told {
                 (ApiError::new(ErrorKind::Overloaded, message).with_code("budget_table_full"), None)
             }
         };
-        self.headers.push(("x-ai-budget", name.clone()));
+        self.headers.push(("x-ai-budget-refused", name.clone()));
         Refusal { status, headers: self.headers, ..Refusal::new(dialect, error) }
     }
 
@@ -127,7 +127,7 @@ impl Told {
     pub(crate) fn unavailable(mut self, dialect: Dialect, budget: Option<&Budget>) -> Refusal {
         self.wait(Span(1_000), Sooner::Never);
         if let Some(budget) = budget {
-            self.headers.push(("x-ai-budget", budget.name.clone()));
+            self.headers.push(("x-ai-budget-refused", budget.name.clone()));
         }
         let message = "The budget of this request could not be asked. Try again in a moment.";
         let error = ApiError::new(ErrorKind::Overloaded, message).with_code("budget_unavailable");

@@ -175,7 +175,7 @@ fn a_quota_says_until_when_it_is_spent_and_that_trying_again_is_pointless() {
     assert_eq!(header(&host, "retry-after"), "6400");
     assert_eq!(header(&host, "retry-after-ms"), "6400000");
     assert_eq!(header(&host, "x-should-retry"), "false");
-    assert_eq!(header(&host, "x-ai-budget"), "user-day");
+    assert_eq!(header(&host, "x-ai-budget-refused"), "user-day");
     assert_eq!(header(&host, "x-ratelimit-limit-tokens"), (reserved_prompt() + 100).to_string());
     assert_eq!(header(&host, "x-ratelimit-remaining-tokens"), (reserved_prompt() - prompt()).to_string());
     assert_eq!(header(&host, "x-ratelimit-reset-tokens"), "1h46m40s");
