@@ -98,7 +98,7 @@ async fn published(stand: &Stand) -> Problems {
     stand.openai.script(Reply::chunks(["hello", " world"]).usage(usage).byte_by_byte());
     send(stand, streamed(&name("one-byte-at-a-time"), &json!({"include_usage": true}))).await;
     stand.openai.script(Reply::chunks(["hel", "lo wor", "ld"]).byte_by_byte());
-    send(stand, streamed(&name("unreported"), &json!({}))).await;
+    send(stand, streamed(&name("unasked"), &json!({}))).await;
     stand.openai.script(Reply::error(400, "invalid_request_error", "no"));
     send(stand, hello(&name("refused"))).await;
 
@@ -106,8 +106,9 @@ async fn published(stand: &Stand) -> Problems {
     logs(stand, &name("json"), reported(), &mut problems).await;
     logs(stand, &name("reported"), reported(), &mut problems).await;
     logs(stand, &name("one-byte-at-a-time"), reported(), &mut problems).await;
-    let counted = [json!("8"), json!("2"), Value::Null, Value::Null, json!("10"), json!("counted")];
-    logs(stand, &name("unreported"), counted, &mut problems).await;
+    // The gateway asked in the client's place.
+    let unasked = [json!("8"), json!("3"), Value::Null, Value::Null, json!("11"), json!("reported")];
+    logs(stand, &name("unasked"), unasked, &mut problems).await;
     logs(stand, &name("refused"), std::array::from_fn(|_| Value::Null), &mut problems).await;
     stand.health(&mut problems).await;
     problems
