@@ -54,6 +54,11 @@ fn the_tools_commands_print_what_its_document_says() {
 }
 
 #[test]
+fn the_commands_about_keys_print_what_their_document_says() {
+    assert!(check("identity.md", &[]) > 5);
+}
+
+#[test]
 fn the_commands_about_prices_print_what_their_document_says() {
     if Command::new("jq").arg("--version").output().is_err() {
         // Not by a macro: what a passing test prints is kept from who runs it.
