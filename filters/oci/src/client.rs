@@ -4,33 +4,16 @@
 //! follow. Credentials go to the registry and to the token service that it names, by TLS or within this machine, and to nobody else: an upload that is continued at
 //! another host goes there without them.
 
-use std::env;
-use std::fs;
-use std::sync::Arc;
-use std::time::Duration;
-
 use serde::Deserialize;
 use ureq::http::{HeaderMap, Method, Request, StatusCode};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use crate::challenge::Challenge;
 use crate::credentials::Credentials;
 use crate::reference::{Reference, is_loopback};
+use crate::transport::{agent, authorities};
 
-/// Where systems keep the certificate authorities that they trust: Debian, Fedora and RHEL, openSUSE, Alpine and macOS.
-const BUNDLES: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 /// The most of an answer that is read: a registry takes manifests of up to 4 MiB.
 const LONGEST_ANSWER: u64 = 4 << 20;
-const CONNECT_WITHIN: Duration = Duration::from_secs(20);
-/// A module of some megabytes over a slow line.
-const DONE_WITHIN: Duration = Duration::from_secs(600);
-
 /// Why a registry was not asked, or did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -130,7 +113,11 @@ impl Client {
     pub(crate) fn new(reference: &Reference, credentials: Option<Credentials>) -> Result<Self, ClientError> {
         let origin = reference.origin();
         // Nobody's authorities are needed, and so none have to be there, where there is no TLS.
-        let authorities = if origin.starts_with("https:") { Some(authorities()?) } else { None };
+        let authorities = if origin.starts_with("https:") {
+            Some(authorities().ok_or(ClientError::NoAuthorities)?)
+        } else {
+            None
+        };
         Ok(Self {
             agent: agent(authorities),
             origin,
@@ -283,24 +270,6 @@ impl Answer {
     }
 }
 
-/// What sends: by TLS alone where there are authorities to trust, without it where there are none.
-fn agent(authorities: Option<RootCerts>) -> ureq::Agent {
-    let mut config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .https_only(authorities.is_some())
-        .timeout_connect(Some(CONNECT_WITHIN))
-        .timeout_global(Some(DONE_WITHIN))
-        .user_agent(concat!("ai-filters/", env!("CARGO_PKG_VERSION")));
-    if let Some(authorities) = authorities {
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .root_certs(authorities)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        config = config.tls_config(tls.build());
-    }
-    config.build().into()
-}
-
 /// Whether credentials may go to that address.
 fn may_be_told(url: &str) -> bool {
     match url.split_once("://") {
@@ -311,23 +280,6 @@ fn may_be_told(url: &str) -> bool {
         }
         _ => false,
     }
-}
-
-fn authorities() -> Result<RootCerts, ClientError> {
-    let named = env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
-    let paths = named.map_or_else(|| BUNDLES.map(Into::into).to_vec(), |path| vec![path]);
-    let pem = paths.iter().find_map(|path| fs::read(path).ok()).ok_or(ClientError::NoAuthorities)?;
-    certificates(&pem).ok_or(ClientError::NoAuthorities)
-}
-
-/// The certificates of a PEM file, where there are any.
-fn certificates(pem: &[u8]) -> Option<RootCerts> {
-    let certificate = |item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(certificate),
-        _ => None,
-    };
-    let certificates: Vec<_> = parse_pem(pem).filter_map(certificate).collect();
-    (!certificates.is_empty()).then(|| certificates.into())
 }
 
 /// As in a query, and as in a form.
@@ -345,14 +297,7 @@ fn encoded(parameters: &[(&str, &str)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
-    use std::net::TcpListener;
-    use std::sync::Arc;
-    use std::thread;
-
-    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-
-    use super::*;
+    use super::{encoded, may_be_told};
 
     #[test]
     fn credentials_do_not_leave_the_machine_in_the_clear() {
@@ -378,64 +323,5 @@ mod tests {
     fn parameters_are_encoded() {
         let text = encoded(&[("scope", "repository:a/b:pull,push"), ("x", "é &=")]);
         assert_eq!(text, "scope=repository%3Aa%2Fb%3Apull%2Cpush&x=%C3%A9%20%26%3D");
-    }
-
-    /// A server with a certificate of its own for `localhost` that answers one request with nothing; its port, and the certificate.
-    fn tls_server() -> (u16, String) {
-        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der()));
-        let config =
-            rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![certified.cert.der().clone()], key)
-                .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let session = rustls::ServerConnection::new(Arc::new(config.clone())).unwrap();
-                let mut stream = rustls::StreamOwned::new(session, stream.unwrap());
-                // A client that does not trust the certificate goes away.
-                if stream.read(&mut [0; 4096]).is_ok() {
-                    let _ = stream
-                        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-                }
-            }
-        });
-        (port, certified.cert.pem())
-    }
-
-    fn client(origin: String, trusted: &str) -> Client {
-        Client {
-            agent: agent(Some(certificates(trusted.as_bytes()).unwrap())),
-            origin,
-            repository: "a".to_owned(),
-            registry: "b".to_owned(),
-            credentials: None,
-            authorization: None,
-        }
-    }
-
-    #[test]
-    fn a_registrys_certificate_is_verified_and_there_is_no_way_without() {
-        let (port, certificate) = tls_server();
-        let (_, another) = tls_server();
-        let ask = Ask { method: Method::HEAD, to: "blobs/x", headers: &[], body: b"" };
-        let asked =
-            |origin: String, trusted: &str| client(origin, trusted).send(&ask).map(|answer| answer.status);
-        assert_eq!(asked(format!("https://localhost:{port}"), &certificate).ok(), Some(StatusCode::OK));
-        for (origin, trusted) in [
-            (format!("https://localhost:{port}"), &another),
-            (format!("https://127.0.0.1:{port}"), &certificate),
-            (format!("http://localhost:{port}"), &certificate),
-        ] {
-            assert!(
-                matches!(asked(origin.clone(), trusted), Err(ClientError::Unreachable { .. })),
-                "{origin}"
-            );
-        }
-        assert!(certificates(b"no certificate").is_none());
     }
 }
