@@ -4,33 +4,16 @@
 //! follow. Credentials go to the registry and to the token service that it names, by TLS or within this machine, and to nobody else: an upload that is continued at
 //! another host goes there without them.
 
-use std::env;
-use std::fs;
-use std::sync::Arc;
-use std::time::Duration;
-
 use serde::Deserialize;
 use ureq::http::{HeaderMap, Method, Request, StatusCode};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use crate::challenge::Challenge;
 use crate::credentials::Credentials;
 use crate::reference::{Reference, is_loopback};
+use crate::transport::{agent, authorities};
 
-/// Where systems keep the certificate authorities that they trust: Debian, Fedora and RHEL, openSUSE, Alpine and macOS.
-const BUNDLES: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 /// The most of an answer that is read: a registry takes manifests of up to 4 MiB.
 const LONGEST_ANSWER: u64 = 4 << 20;
-const CONNECT_WITHIN: Duration = Duration::from_secs(20);
-/// A module of some megabytes over a slow line.
-const DONE_WITHIN: Duration = Duration::from_secs(600);
-
 /// Why a registry was not asked, or did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -129,22 +112,14 @@ struct Reason {
 impl Client {
     pub(crate) fn new(reference: &Reference, credentials: Option<Credentials>) -> Result<Self, ClientError> {
         let origin = reference.origin();
-        let secure = origin.starts_with("https:");
-        let mut config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .https_only(secure)
-            .timeout_connect(Some(CONNECT_WITHIN))
-            .timeout_global(Some(DONE_WITHIN))
-            .user_agent(concat!("ai-filters/", env!("CARGO_PKG_VERSION")));
-        if secure {
-            let tls = TlsConfig::builder()
-                .provider(TlsProvider::Rustls)
-                .root_certs(authorities()?)
-                .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
-            config = config.tls_config(tls.build());
-        }
+        // Nobody's authorities are needed, and so none have to be there, where there is no TLS.
+        let authorities = if origin.starts_with("https:") {
+            Some(authorities().ok_or(ClientError::NoAuthorities)?)
+        } else {
+            None
+        };
         Ok(Self {
-            agent: config.build().into(),
+            agent: agent(authorities),
             origin,
             repository: reference.repository().to_owned(),
             registry: reference.registry().to_owned(),
@@ -307,18 +282,6 @@ fn may_be_told(url: &str) -> bool {
     }
 }
 
-fn authorities() -> Result<RootCerts, ClientError> {
-    let named = env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
-    let paths = named.map_or_else(|| BUNDLES.map(Into::into).to_vec(), |path| vec![path]);
-    let pem = paths.iter().find_map(|path| fs::read(path).ok()).ok_or(ClientError::NoAuthorities)?;
-    let certificates: Vec<_> = parse_pem(&pem)
-        .filter_map(
-            |item| if let Ok(PemItem::Certificate(certificate)) = item { Some(certificate) } else { None },
-        )
-        .collect();
-    if certificates.is_empty() { Err(ClientError::NoAuthorities) } else { Ok(certificates.into()) }
-}
-
 /// As in a query, and as in a form.
 fn encoded(parameters: &[(&str, &str)]) -> String {
     let encode = |text: &str| -> String {
@@ -358,9 +321,7 @@ mod tests {
 
     #[test]
     fn parameters_are_encoded() {
-        assert_eq!(
-            encoded(&[("scope", "repository:a/b:pull,push"), ("x", "é &=")]),
-            "scope=repository%3Aa%2Fb%3Apull%2Cpush&x=%C3%A9%20%26%3D"
-        );
+        let text = encoded(&[("scope", "repository:a/b:pull,push"), ("x", "é &=")]);
+        assert_eq!(text, "scope=repository%3Aa%2Fb%3Apull%2Cpush&x=%C3%A9%20%26%3D");
     }
 }

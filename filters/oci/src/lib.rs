@@ -24,6 +24,7 @@ mod module;
 mod push;
 mod reference;
 mod time;
+mod transport;
 
 pub use client::ClientError;
 pub use credentials::{Credentials, CredentialsError};

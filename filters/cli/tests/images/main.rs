@@ -6,6 +6,8 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+#[path = "../common/document.rs"]
+mod document;
 mod envoy;
 mod registry;
 
@@ -254,6 +256,28 @@ fn credentials_are_taken_from_the_file_of_docker_login() {
         refuses(&output),
         format!("{}: not allowed: no credentials are known for it\n{hint}", registry.host())
     );
+}
+
+#[test]
+fn the_commands_about_images_print_what_their_document_says() {
+    let Some(registry) = Registry::start("document") else { return };
+    let repository = format!("{}/someone", registry.host());
+    // A home where one is logged in, and where skopeo is told that this registry has no TLS.
+    let home = registry.directory().join("home");
+    let docker = home.join(".docker");
+    fs::create_dir_all(&docker).unwrap();
+    fs::create_dir_all(home.join(".config/containers")).unwrap();
+    let host = registry.host();
+    let login = format!(r#"{{"auths": {{"{host}": {{"auth": "Y2k6YSBwYXNzd29yZA=="}}}}}}"#);
+    fs::write(docker.join("config.json"), login).unwrap();
+    let insecure = format!("[[registry]]\nlocation = '{host}'\ninsecure = true\n");
+    fs::write(home.join(".config/containers/registries.conf"), insecure).unwrap();
+    let setting = document::Setting {
+        files: &[("ai_gateway.wasm", MODULE)],
+        environment: &[("HOME", home.to_str().unwrap()), ("DOCKER_CONFIG", docker.to_str().unwrap())],
+        stands_for: Some(("ghcr.io/someone", &repository)),
+    };
+    assert!(document::check("images.md", &setting) > 4);
 }
 
 #[test]

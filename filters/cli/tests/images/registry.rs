@@ -24,10 +24,10 @@ pub(crate) struct Registry {
 impl Registry {
     /// Starts one with a directory of that name; none where a program for that is missing, which is said.
     pub(crate) fn start(name: &str) -> Option<Self> {
-        for (program, package) in [("docker-registry", "docker-registry"), ("skopeo", "skopeo")] {
+        for program in ["docker-registry", "skopeo", "jq"] {
             if Command::new(program).arg("--version").stdout(Stdio::null()).status().is_err() {
                 super::skipped(&format!(
-                    "images in a real registry: {program} was not found (install {package})"
+                    "images in a real registry: {program} was not found (install {program})"
                 ));
                 return None;
             }
