@@ -13,7 +13,7 @@ use crate::render::{LlmRouter, clusters, typed};
 use crate::yaml::{List, Map};
 
 /// Response header: `unchecked` on the answer to a request that a budget should have been asked about, and was not.
-pub(super) const UNCHECKED_HEADER: &str = "x-ai-budget";
+pub(super) const UNCHECKED_HEADER: &str = "x-ai-global-budget";
 /// The value of [`UNCHECKED_HEADER`].
 pub(super) const UNCHECKED: &str = "unchecked";
 /// The service's domain: the first part of every key in Redis.

@@ -16,9 +16,6 @@ pub(super) const PROMPT: &str = "ai.budget.prompt";
 const OTHERS: &str = "others";
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 256;
-/// What ai-gateway publishes of a reservation, where it makes one: what it holds, and what of that was not used.
-const RESERVED: &str = "ai.tokens.reserved";
-const REFUND: &str = "ai.tokens.refund";
 
 /// Who is calling, as a format string. The one place that knows where a caller's name comes from.
 ///
@@ -74,7 +71,7 @@ pub(super) fn at_request(refunds: Refunds) -> String {
     let prompt = format!("{} ? {} : \"0\"", has(PROMPT), state(PROMPT));
     match refunds {
         Refunds::None => formatted(&prompt),
-        Refunds::NegativeHits => formatted(&published(RESERVED, &format!("({prompt})"))),
+        Refunds::NegativeHits => formatted(&published(names::RESERVED_TOKENS_KEY, &format!("({prompt})"))),
     }
 }
 
@@ -87,7 +84,7 @@ pub(super) fn at_end(refunds: Refunds) -> String {
         Refunds::None => formatted(&charge),
         // A reservation holds the completion already.
         Refunds::NegativeHits => {
-            let reserved = format!("wasm.{}", RESERVED);
+            let reserved = format!("wasm.{}", names::RESERVED_TOKENS_KEY);
             formatted(&format!("{} ? \"0\" : ({charge})", has(&reserved)))
         }
     }
@@ -95,7 +92,7 @@ pub(super) fn at_end(refunds: Refunds) -> String {
 
 /// What a request gets back of its reservation when its stream is over.
 pub(super) fn refund() -> String {
-    formatted(&published(REFUND, "\"0\""))
+    formatted(&published(names::REFUND_TOKENS_KEY, "\"0\""))
 }
 
 /// `unchecked` where a budget was to be asked and the service said nothing, else nothing at all.
