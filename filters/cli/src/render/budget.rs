@@ -29,7 +29,7 @@ pub struct GlobalBudget {
     pub service: ServiceAddress,
     /// How long it may take to answer. A request asks it once for each budget.
     pub timeout: Limit,
-    /// The request header that says who is calling. Whoever authenticates callers has to set it.
+    /// The request header that ai-gateway believes to say who is calling. Whoever authenticates callers has to set it.
     pub caller_header: HeaderName,
     /// Each caller's budgets, the shortest window first, no window twice.
     pub budgets: Vec<Budget>,

@@ -31,6 +31,10 @@ pub(super) fn gateway(router: &LlmRouter) -> String {
         headers_held: router.headers_held == HeadersHeld::Yes,
         other_paths: "refuse",
         counting: &router.counting,
+        identity: router
+            .global_budget
+            .as_ref()
+            .map(|budget| Identity { header: TrustedHeader { user: budget.caller_header.as_str() } }),
     })
 }
 
@@ -65,6 +69,19 @@ struct Gateway<'a> {
     other_paths: &'static str,
     #[serde(skip_serializing_if = "Map::is_empty")]
     counting: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<Identity<'a>>,
+}
+
+/// Who is calling: what stands before Envoy says it in a header.
+#[derive(Serialize)]
+struct Identity<'a> {
+    header: TrustedHeader<'a>,
+}
+
+#[derive(Serialize)]
+struct TrustedHeader<'a> {
+    user: &'a str,
 }
 
 #[derive(Serialize)]
