@@ -117,7 +117,7 @@ impl Fleet {
         &self,
         name: &str,
         budget: GlobalBudget,
-        change: fn(&str) -> String,
+        change: impl Fn(&str) -> String,
     ) -> Result<Running, Failure> {
         let router = LlmRouter { global_budget: Some(budget), ..self.router.clone() };
         let bootstrap = change(&ai_filters::render::bootstrap(&router));

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use ai_filters::render::{
-    Budget, Filters, GlobalBudget, HeadersHeld, LlmRouter, OnFailure, Problem, Refunds, Window, bootstrap,
-    service_config,
+    Budget, EnvoyVersion, Fallback, Filters, GlobalBudget, HeadersHeld, LlmRouter, OnFailure, Problem,
+    Refunds, Window, bootstrap, service_config,
 };
 use serde_json::{Value, json};
 
@@ -122,6 +122,8 @@ fn what_would_not_be_enforced_is_refused() {
     assert_eq!(problems(&not_held), [Problem::BudgetNeedsGateway]);
     let provider_only = LlmRouter { filters: Filters::ProviderOnly, ..good.clone() };
     assert_eq!(problems(&provider_only), [Problem::BudgetNeedsGateway]);
+    let old = LlmRouter { envoy: EnvoyVersion(39), fallback: Fallback::PreviousPriorities, ..good.clone() };
+    assert_eq!(problems(&old), [Problem::BudgetEnvoyTooOld { given: 39, needed: 40 }]);
     let mut taken = good;
     taken.providers[0].name = "ratelimit".parse().unwrap();
     assert_eq!(problems(&taken), [Problem::ClusterTaken { name: "ratelimit" }]);

@@ -22,7 +22,7 @@ fn the_tools_commands_print_what_its_document_says() {
 
 #[test]
 fn the_commands_about_keys_print_what_their_document_says() {
-    assert!(check("identity.md", &[]) > 5);
+    assert!(check("identity.md", &Setting::default()) > 5);
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod service;
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use super::{HeaderName, HeadersHeld, Limit, LlmRouter, Problem, Problems, ServiceAddress};
+use super::{EnvoyVersion, HeaderName, HeadersHeld, Limit, LlmRouter, Problem, Problems, ServiceAddress};
 
 pub use service::service_config;
 
@@ -19,6 +19,9 @@ pub(super) use replies::local_replies;
 
 /// The name of the service's cluster.
 pub(super) const CLUSTER: &str = "ratelimit";
+
+/// The oldest Envoy that this is tested with.
+const OLDEST_ENVOY: EnvoyVersion = EnvoyVersion(40);
 
 /// The budget that a fleet shares.
 ///
@@ -29,7 +32,7 @@ pub struct GlobalBudget {
     pub service: ServiceAddress,
     /// How long it may take to answer. A request asks it once for each budget.
     pub timeout: Limit,
-    /// The request header that says who is calling. Whoever authenticates callers has to set it.
+    /// The request header that ai-gateway believes to say who is calling. Whoever authenticates callers has to set it.
     pub caller_header: HeaderName,
     /// Each caller's budgets, the shortest window first, no window twice.
     pub budgets: Vec<Budget>,
@@ -97,6 +100,10 @@ impl GlobalBudget {
         }
         if router.headers_held == HeadersHeld::No || !router.filters.gateway() {
             problems.push("filters", Problem::BudgetNeedsGateway);
+        }
+        if router.envoy < OLDEST_ENVOY {
+            problems
+                .push("envoy", Problem::BudgetEnvoyTooOld { given: router.envoy.0, needed: OLDEST_ENVOY.0 });
         }
         if router.providers.iter().any(|provider| provider.name.as_str() == CLUSTER) {
             problems.push("providers", Problem::ClusterTaken { name: CLUSTER });

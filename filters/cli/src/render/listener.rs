@@ -174,7 +174,7 @@ fn access_log(router: &LlmRouter) -> Map {
     if router.global_budget.is_some() {
         fields = fields
             .why("`unchecked` where a budget was to be asked and could not be.")
-            .with("budget", budget::chain::unchecked_in_the_log());
+            .with("global_budget", budget::chain::unchecked_in_the_log());
     }
     Map::new().with("name", "envoy.access_loggers.stdout").with(
         "typed_config",

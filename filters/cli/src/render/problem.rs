@@ -86,6 +86,14 @@ pub enum Problem {
     /// Nobody who counts, or not in time.
     #[error("a shared budget needs ai-gateway, with headers held")]
     BudgetNeedsGateway,
+    /// An Envoy that the shared budget is not tested with.
+    #[error("Envoy 1.{given} is too old for a shared budget")]
+    BudgetEnvoyTooOld {
+        /// Envoy's minor version.
+        given: u16,
+        /// The first minor version that will do.
+        needed: u16,
+    },
     /// A provider with the name of a cluster that is rendered.
     #[error("a provider is named `{name}`, as the cluster of the rate limit service is")]
     ClusterTaken {
@@ -208,6 +216,7 @@ impl Problem {
             }
             Self::BudgetNeedsCounting => "count with `exact` or `estimate`".into(),
             Self::BudgetNeedsGateway => "install it, and let it hold headers".into(),
+            Self::BudgetEnvoyTooOld { needed, .. } => format!("use Envoy 1.{needed} or newer"),
             Self::ClusterTaken { .. } => "give the provider another name; it is only a label".into(),
             Self::Api { .. } => {
                 let names: Vec<_> = llm_api::Dialect::ALL.iter().map(|api| format!("`{api}`")).collect();

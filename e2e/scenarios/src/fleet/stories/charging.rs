@@ -38,11 +38,23 @@ async fn streams(fleet: &mut Fleet) -> Problems {
     problems.same("status", &connection.answer("POST").await.status, &200);
     fleet.is_charged(Window::Hour, "user:sam", HELLO + 50, &mut problems).await;
 
-    fleet.openai.script(Reply::chunks(["hel", "lo wor", "ld"]).byte_by_byte());
+    fleet.openai.script(unreported(["hel", "lo wor", "ld"]).byte_by_byte());
     problems.same("status", &client::send(fleet.b(), &streamed("sam", &json!({}))).await.status, &200);
     fleet.is_charged(Window::Hour, "user:sam", HELLO + 50 + HELLO + 2, &mut problems).await;
     fleet.is_charged(Window::Day, "user:sam", HELLO + 50 + HELLO + 2, &mut problems).await;
     problems
+}
+
+/// A stream of a server that never reports any usage, whoever asks for it.
+fn unreported(pieces: [&str; 3]) -> Reply {
+    let chunk = |delta: Value, finish: Value| {
+        let choices = json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
+        let chunk = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4", "choices": choices});
+        format!("data: {chunk}\n\n")
+    };
+    let pieces =
+        pieces.into_iter().map(|piece| chunk(json!({"role": "assistant", "content": piece}), Value::Null));
+    Reply::events(pieces.chain([chunk(json!({}), json!("stop")), "data: [DONE]\n\n".to_owned()]))
 }
 
 /// A client that leaves in a stream is charged what ai-gateway says that it got.

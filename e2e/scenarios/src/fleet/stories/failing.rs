@@ -53,15 +53,15 @@ async fn away(fleet: &Fleet, problems: &mut Problems) {
     fleet.openai.script(Reply::text("hello").usage(usage(10)));
     let answer = client::send(fleet.a(), &hello("olga")).await;
     problems.same("served: status", &answer.status, &200);
-    problems.same("served: x-ai-budget", &answer.header("x-ai-budget"), &Some("unchecked"));
+    problems.same("served: x-ai-global-budget", &answer.header("x-ai-global-budget"), &Some("unchecked"));
     // Each of both budgets was to be asked.
     problems.same("served: counted", &(counted(open, "failure_mode_allowed").await - before.0), &2);
 
     let refusal = openai_error(503, "server_error").at("/error/code", "budget_unavailable");
     let answer = client::send(fleet.strict(), &hello("olga")).await;
-    problems.of("refused", refusal.header("x-ai-budget", "unchecked").problems(&answer));
+    problems.of("refused", refusal.header("x-ai-global-budget", "unchecked").problems(&answer));
     let answer = client::send(fleet.strict(), &message("hello").header("x-user-id", "olga")).await;
-    let refusal = anthropic_error(503, "overloaded_error").header("x-ai-budget", "unchecked");
+    let refusal = anthropic_error(503, "overloaded_error").header("x-ai-global-budget", "unchecked");
     problems.of("refused", refusal.problems(&answer));
     problems.same("refused: counted", &(counted(strict, "error").await - before.1), &2);
     problems.same("requests at the provider", &fleet.openai.request_count(), &1);
@@ -76,7 +76,7 @@ async fn back(fleet: &Fleet, caller: &str, problems: &mut Problems) {
         fleet.openai.script(Reply::text("hello").usage(usage(10)));
         let answer = client::send(gateway, &hello(caller)).await;
         problems.same("afterwards: status", &answer.status, &200);
-        problems.same("afterwards: x-ai-budget", &answer.header("x-ai-budget"), &None::<&str>);
+        problems.same("afterwards: x-ai-global-budget", &answer.header("x-ai-global-budget"), &None::<&str>);
     }
     fleet.is_charged(Window::Hour, &format!("user:{caller}"), 2 * (HELLO + 10), problems).await;
 }
@@ -88,7 +88,7 @@ async fn asks_again(fleet: &Fleet, gateway: SocketAddr, problems: &mut Problems)
     loop {
         fleet.openai.clear();
         let answer = client::send(gateway, &hello(&probe)).await;
-        if answer.status == 200 && answer.header("x-ai-budget").is_none() {
+        if answer.status == 200 && answer.header("x-ai-global-budget").is_none() {
             break;
         }
         if Instant::now() >= deadline {

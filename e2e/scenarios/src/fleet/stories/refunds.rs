@@ -37,13 +37,18 @@ fn as_rendered(bootstrap: &str) -> String {
 async fn sent(fleet: &mut Fleet) -> Problems {
     let mut problems = Problems::default();
     fleet.begin().await;
-    for (name, change, at_end, refund) in [
-        ("no-reservation", as_rendered as fn(&str) -> String, COMPLETION, 0),
-        ("reservation", reserving, 0, COMPLETION),
-    ] {
+    let fleet = &*fleet;
+    let start = async |name: &str, change: fn(&str) -> String| {
         let recorder = Recorder::start().await;
         let budget = budget(recorder.address().port(), OnFailure::Refuse, Refunds::NegativeHits);
-        let gateway = match fleet.gateway(name, budget, change).await {
+        let gateway = fleet.gateway(name, budget, change).await;
+        (recorder, gateway)
+    };
+    let (without, with) = tokio::join!(start("no-reservation", as_rendered), start("reservation", reserving));
+    for (name, (recorder, gateway), at_end, refund) in
+        [("no reservation", without, COMPLETION, 0), ("a reservation", with, 0, COMPLETION)]
+    {
+        let gateway = match gateway {
             Ok(gateway) => gateway,
             Err(failure) => {
                 problems.add(failure.to_string());

@@ -38,7 +38,7 @@ pub(in crate::commands) struct BudgetOptions {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum OnFailureOption {
-    /// They are served; `x-ai-budget: unchecked` says so.
+    /// They are served; `x-ai-global-budget: unchecked` says so.
     Serve,
     /// They are refused with 503.
     Refuse,

@@ -13,7 +13,7 @@ use crate::render::{LlmRouter, clusters, typed};
 use crate::yaml::{List, Map};
 
 /// Response header: `unchecked` on the answer to a request that a budget should have been asked about, and was not.
-pub(super) const UNCHECKED_HEADER: &str = "x-ai-budget";
+pub(super) const UNCHECKED_HEADER: &str = "x-ai-global-budget";
 /// The value of [`UNCHECKED_HEADER`].
 pub(super) const UNCHECKED: &str = "unchecked";
 /// The service's domain: the first part of every key in Redis.
@@ -55,15 +55,15 @@ pub(in crate::render) fn unchecked_in_the_log() -> String {
 pub(in crate::render) fn behind_gateway(budget: &GlobalBudget, mut filters: List) -> List {
     for (position, one) in budget.budgets.iter().enumerate() {
         let known = if position == 0 {
-            vec![(CALLER.to_owned(), is::caller(budget)), (PROMPT.to_owned(), is::counted())]
+            vec![(CALLER.to_owned(), is::caller()), (PROMPT.to_owned(), is::counted())]
         } else {
             Vec::new()
         };
         let marked = (is::asked(*one), "yes".to_owned());
         if position == 0 {
             filters = filters.why(
-                "Who is calling and what the prompt costs, kept for the end of the stream: by then each attempt has replaced the headers \
-                 by its provider's. And that this budget was reached, so that one that was not asked shows.",
+                "Who is asked for, and what the prompt was counted as: when the stream ends, ai-gateway tells what the provider reported, and \
+                 headers are the last attempt's. And that this budget was reached, so that one that was not asked shows.",
             );
         }
         filters = filters.item(kept(*one, known.into_iter().chain([marked])));

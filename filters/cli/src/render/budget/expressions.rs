@@ -6,33 +6,19 @@
 
 use seam::names;
 
-use super::{Budget, GlobalBudget, Refunds};
+use super::{Budget, Refunds};
 
-/// Filter state: the caller, `user:NAME`, or `user:` where nobody said who it is, or [`OTHERS`].
+/// Filter state: the caller, `user:NAME`, or `user:` where nobody said who it is.
 pub(super) const CALLER: &str = "ai.budget.caller";
 /// Filter state: what was charged with the request.
 pub(super) const PROMPT: &str = "ai.budget.prompt";
-/// Who shares the budget of names that are none.
-const OTHERS: &str = "others";
-/// The longest name, in bytes.
-const LONGEST_NAME: usize = 256;
-/// What ai-gateway publishes of a reservation, where it makes one: what it holds, and what of that was not used.
-const RESERVED: &str = "ai.tokens.reserved";
-const REFUND: &str = "ai.tokens.refund";
 
-/// Who is calling, as a format string. The one place that knows where a caller's name comes from.
+/// Who is calling, as a format string. The one place that knows where a caller's name comes from: ai-gateway's identity.
 ///
-/// A name is printable ASCII, and not too long for a key in Redis; whoever has another one shares the budget of [`OTHERS`]. A name that is
-/// not UTF-8 would make the whole question unreadable for the service, which then does not answer it: whoever may choose a name could so
-/// have what [`OnFailure::Serve`](super::OnFailure::Serve) grants.
-pub(super) fn caller(budget: &GlobalBudget) -> String {
-    let name = budget.caller_header.as_str();
-    let value = format!("request.headers[\"{name}\"]");
-    let given = format!("\"{name}\" in request.headers");
-    let usable = format!("({value}.matches(\"^[ -~]*$\") && size({value}) <= {LONGEST_NAME})");
-    let kind = formatted(&format!("!({given}) || {usable} ? \"user:\" : \"{OTHERS}\""));
-    let name = formatted(&format!("{given} && {usable} ? {value} : \"\""));
-    format!("{kind}{name}")
+/// Not a header: one that is not UTF-8 would make the whole question unreadable for the service, which then does not answer it, and whoever
+/// may choose a name could so have what [`OnFailure::Serve`](super::OnFailure::Serve) grants. ai-gateway refuses such names.
+pub(super) fn caller() -> String {
+    format!("user:%FILTER_STATE(wasm.{}:PLAIN)%", names::USER_KEY)
 }
 
 /// Filter state: set when that budget is about to be asked.
@@ -74,7 +60,7 @@ pub(super) fn at_request(refunds: Refunds) -> String {
     let prompt = format!("{} ? {} : \"0\"", has(PROMPT), state(PROMPT));
     match refunds {
         Refunds::None => formatted(&prompt),
-        Refunds::NegativeHits => formatted(&published(RESERVED, &format!("({prompt})"))),
+        Refunds::NegativeHits => formatted(&published(names::RESERVED_TOKENS_KEY, &format!("({prompt})"))),
     }
 }
 
@@ -87,7 +73,7 @@ pub(super) fn at_end(refunds: Refunds) -> String {
         Refunds::None => formatted(&charge),
         // A reservation holds the completion already.
         Refunds::NegativeHits => {
-            let reserved = format!("wasm.{}", RESERVED);
+            let reserved = format!("wasm.{}", names::RESERVED_TOKENS_KEY);
             formatted(&format!("{} ? \"0\" : ({charge})", has(&reserved)))
         }
     }
@@ -95,7 +81,7 @@ pub(super) fn at_end(refunds: Refunds) -> String {
 
 /// What a request gets back of its reservation when its stream is over.
 pub(super) fn refund() -> String {
-    formatted(&published(REFUND, "\"0\""))
+    formatted(&published(names::REFUND_TOKENS_KEY, "\"0\""))
 }
 
 /// `unchecked` where a budget was to be asked and the service said nothing, else nothing at all.

@@ -15,7 +15,7 @@ pub(in crate::render) fn local_replies() -> Map {
         ErrorKind::RateLimit,
         "The token budget is used up. The header retry-after says in how many seconds there is a new one.",
     )
-    .with_code("budget_exceeded");
+    .with_code("insufficient_quota");
     let unchecked = ApiError::new(
         ErrorKind::Overloaded,
         "The token budget cannot be checked at the moment, and nothing is served without.",

@@ -18,8 +18,8 @@ pub fn service_config(budget: &GlobalBudget) -> String {
                 .with("key", BUDGET_KEY)
                 .with("value", one.window.name())
                 .why(
-                    "No value: each caller, `user:NAME`, has the budget for itself. Callers without a name share the one of `user:`, \
-                     and those whose name is not of printable ASCII the one of `others`. An entry with a value gives that caller another.",
+                    "No value: each caller, `user:NAME`, has the budget for itself. Callers without a name share the one of `user:`. An \
+                     entry with a value gives that caller another.",
                 )
                 .with("descriptors", List::new().item(each)),
         );
