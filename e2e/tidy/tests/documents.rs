@@ -85,3 +85,28 @@ fn invariants_name_tests_that_exist() {
     }
     assert!(named > 10, "only {named} tests were named");
 }
+
+/// Names that code agrees on are all on the page that promises so, and headers that a client is told budgets by.
+#[test]
+fn every_name_is_on_its_page() {
+    let page = tidy::read("docs/reference/names.md".as_ref());
+    let names = tidy::read("filters/core/seam/src/names.rs".as_ref());
+    let told = tidy::read("filters/core/gateway/src/told.rs".as_ref());
+    let constants =
+        names.lines().filter_map(|line| line.trim().strip_prefix("pub const ")?.split_once(": &str = \""));
+    let constants = constants.filter_map(|(name, value)| (name != "INTERNAL_HEADER_PREFIX").then_some(value));
+    let headers = told.lines().filter(|line| line.contains("ratelimit") || line.contains("headers.push"));
+    let headers = headers.flat_map(|line| line.split('"').skip(1).step_by(2)).filter(|text| is_header(text));
+    let mut seen = 0;
+    for value in constants.filter_map(|value| value.split('"').next()).chain(headers) {
+        seen += 1;
+        assert!(page.contains(&format!("`{value}`")), "docs/reference/names.md lacks `{value}`");
+    }
+    assert!(seen > 50, "only {seen} names were found");
+}
+
+fn is_header(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.contains('-')
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+}

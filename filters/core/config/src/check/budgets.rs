@@ -473,6 +473,7 @@ fn downgrade(
         findings.report(&at.place, Fault::new(message, "set `mode` to `enforce`, or remove `downgrade`"));
     }
     let to = raw.to.check(findings, |model| text::model(model));
+    let below_percent = whole(&raw.below_percent, 10, 0..=100, findings);
     if let (Some(to), Some(models), Field::Given(at)) = (&to, models, &raw.to)
         && models.resolve(to).is_none()
     {
@@ -484,7 +485,6 @@ fn downgrade(
         );
         return None;
     }
-    let below_percent = whole(&raw.below_percent, 10, 0..=100, findings);
     Some(Downgrade { to: to?, below_percent: below_percent? })
 }
 

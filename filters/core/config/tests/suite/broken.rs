@@ -379,6 +379,78 @@ prices[4].match: `n` has a price at `prices[2].match` already
         schema_tells: Some(false),
     },
     Broken {
+        name: "budgets",
+        json: r#"{"models": [{"name": "gpt-4", "targets": [{"provider": "openai", "api": "openai"}]}, {"name": "off", "counting": "off"}], "budgets": {
+            "limits": [
+                {"name": "User Day", "per": ["user", "user", "planet"], "quota": {"amount": 1.5, "window": "year", "utc_offset": "+25:00"}},
+                {"name": "none", "models": ["gpt-4"]},
+                {"name": "both", "models": ["gtp-4"], "rate": {"amount": 1, "per": "minute"}, "quota": {"amount": 1, "window": "day"}},
+                {"name": "both", "models": ["gpt-4"], "rate": {"amount": 0, "per": "hour"}, "weights": {}, "status": 200, "unit": "requests", "hard_stop": true},
+                {"name": "dear", "models": ["gpt-4"], "per": ["team", "key"], "unit": "dollars", "quota": {"amount": "0.0000001", "window": "day"}, "mode": "shadow", "downgrade": {"to": "gpt-5", "below_percent": 101}},
+                {"name": "all", "quota": {"amount": 1, "window": "day"}, "callers": 0}
+            ],
+            "least_completion_tokens": 5, "lease_seconds": 0, "completion": "bounded"}}"#,
+        problems: r#"budgets.limits[0]: a budget needs counting, which is `off` for `off`
+  hint: set `counting` to `auto` there, or name the budget's `models` without them
+budgets.limits[0].name: `User Day` is no name for a budget
+  hint: use 1 to 64 lower-case letters, digits, `-` and `_`, for example `user-day`
+budgets.limits[0].per[0]: nobody is known by name without `identity`
+  hint: add `identity`: {"header": {}} believes `x-user-id`, if only Envoy or a proxy before it can set that
+budgets.limits[0].per[1]: nobody is known by name without `identity`
+  hint: add `identity`: {"header": {}} believes `x-user-id`, if only Envoy or a proxy before it can set that
+budgets.limits[0].per[1]: given twice
+  hint: keep one of the two
+budgets.limits[0].per[2]: unknown scope `planet` (known: `user`, `team`, `key`, `model`)
+  hint: use one of the known ones
+budgets.limits[0].quota.amount: `1.5` is finer than its unit
+  hint: write a whole number; only `dollars` have decimals
+budgets.limits[0].quota.window: unknown window `year` (known: `minute`, `hour`, `day`, `week`, `month`)
+  hint: use one of the known ones
+budgets.limits[0].quota.utc_offset: `+25:00` is no offset from UTC
+  hint: write hours and minutes, as in `+02:00` or `-05:30`
+budgets.limits[1]: a budget without an amount
+  hint: add `rate`: {"amount": 10000, "per": "minute"}, or `quota`: {"amount": 100000, "window": "day"}
+budgets.limits[2].models[0]: `gtp-4` is none of the `models` (configured: `gpt-4`, `off`)
+  hint: did you mean `gpt-4`?
+budgets.limits[2].quota: a budget has a rate or a quota, not both
+  hint: make two budgets of it, which both apply
+budgets.limits[3].name: `both` is the budget at `budgets.limits[2].name` already
+  hint: give each budget a name of its own
+budgets.limits[3].rate: a rate of 0 never refills; a quota of 0 refuses everything
+  hint: write how much a caller may spend in each span
+budgets.limits[3].weights: weights are only for `weighted_tokens`
+  hint: set `unit` to `weighted_tokens`, or remove the weights
+budgets.limits[3].status: 200 is no status for a refusal
+  hint: use 429, or 402, 403 or 503; SDKs try again after 429 and 503
+budgets.limits[3].hard_stop: this budget is not spent by what an answer says
+  hint: leave it out, or count `tokens`, `output_tokens` or `dollars`
+budgets.limits[4]: a budget in dollars needs the price of `gpt-4 at openai`
+  hint: add it to `prices`, with 0 for what is free, or name the budget's `models` without them
+budgets.limits[4].per[0]: nothing in `identity` tells a caller's team
+  hint: add `team` to `identity.header` or to the keys, or `team_claim` to `identity.jwt`
+budgets.limits[4].per[1]: nothing in `identity` tells keys apart
+  hint: add `virtual_keys`, or an `id` to each of `api_keys`
+budgets.limits[4].quota.amount: `0.0000001` is finer than its unit
+  hint: write dollars with at most six decimals, such as `500` or `0.25`
+budgets.limits[4].downgrade: a budget that is only reported sends nobody to another model
+  hint: set `mode` to `enforce`, or remove `downgrade`
+budgets.limits[4].downgrade.to: unknown model `gpt-5` (configured: `gpt-4`, `off`)
+  hint: did you mean `gpt-4`?
+budgets.limits[4].downgrade.below_percent: 101 is not from 0 to 100
+  hint: leave it out for 10
+budgets.limits[5]: a budget needs counting, which is `off` for `off`
+  hint: set `counting` to `auto` there, or name the budget's `models` without them
+budgets.limits[5].callers: 0 is not from 1 to 1000000
+  hint: leave it out for 10000
+budgets.least_completion_tokens: says where shortening ends, and completions are not shortened
+  hint: remove it, or set `completions` to `shortened`
+budgets.lease_seconds: 0 is not from 1 to 86400
+  hint: leave it out for 960
+budgets.completion: unknown field (known: `limits`, `default_completion_tokens`, `completions`, `least_completion_tokens`, `lease_seconds`, `unseen_answer`, `keys`, `headers`)
+  hint: did you mean `completions`?"#,
+        schema_tells: Some(true),
+    },
+    Broken {
         name: "identity that nobody could have, and strangers",
         json: r#"{"models": [{"name": "a"}], "identity": {"anonymous": "refuse", "unknown_credentials": "ignore", "source": []}}"#,
         problems: r#"identity.anonymous: refuses everybody: no source could know anyone

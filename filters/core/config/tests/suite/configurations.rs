@@ -49,6 +49,33 @@ pub(crate) const PRICES: &str = r#"{
   ]
 }"#;
 
+/// ai-gateway with everything said about budgets.
+pub(crate) const BUDGETS: &str = r#"{
+  "models": [
+    {"name": "gpt-4", "targets": [{"provider": "openai", "api": "openai"}]},
+    {"name": "gpt-4o*", "targets": [{"provider": "openai", "api": "openai"}]},
+    {"name": "small"}
+  ],
+  "identity": {"header": {"team": "x-team-id"}},
+  "prices": [{"match": "gpt-4", "input": 30, "output": 60}],
+  "budgets": {
+    "limits": [
+      {"name": "user-minute", "per": ["user", "model"], "rate": {"amount": 10000, "per": "minute", "burst": 20000.0}, "hard_stop": true},
+      {"name": "team-month", "per": ["team"], "models": ["gpt-4"], "unit": "dollars", "status": 402,
+       "quota": {"amount": "500.25", "window": "month", "utc_offset": "-05:30"}, "downgrade": {"to": "gpt-4o-mini"}},
+      {"name": "all", "models": ["gpt-*"], "mode": "shadow", "unit": "weighted_tokens", "weights": {"cached_permille": 100},
+       "quota": {"amount": 0, "window": "week"}, "callers": 5, "when_full": "refuse"}
+    ],
+    "default_completion_tokens": 100,
+    "completions": "bounded",
+    "least_completion_tokens": 7,
+    "lease_seconds": 60,
+    "unseen_answer": "prompt",
+    "keys": 10,
+    "headers": false
+  }
+}"#;
+
 /// ai-gateway with everything said about identity.
 pub(crate) const IDENTITY: &str = r#"{
   "models": [{"name": "*"}],
@@ -86,6 +113,8 @@ pub(crate) const GATEWAYS: &[&str] = &[
     GATEWAY,
     COUNTING,
     PRICES,
+    BUDGETS,
+    r#"{"models": [{"name": "a"}], "budgets": {}}"#,
     IDENTITY,
     r#"{"models": [{"name": "a"}], "identity": {}}"#,
     r#"{"models": [{"name": "a"}], "identity": {"header": {}}}"#,

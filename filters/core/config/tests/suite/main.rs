@@ -4,6 +4,7 @@
 
 mod broken;
 mod configurations;
+mod documents;
 mod environment;
 mod meaning;
 mod problems;

@@ -1,9 +1,11 @@
 //! What accepted configurations mean: values, defaults, and which model a name stands for.
 
-use crate::configurations::{COUNTING, GATEWAY, GATEWAYS, IDENTITY, PRICES, PROVIDER, PROVIDERS};
+use crate::configurations::{BUDGETS, COUNTING, GATEWAY, GATEWAYS, IDENTITY, PRICES, PROVIDER, PROVIDERS};
+use budget::{Amount, Lease, Limit, Mode, Overflow, Quota, Rate, Span, UtcOffset, Window};
 use config::{
-    Auth, CountingMode, GatewayConfig, HeadersHeld, InputTokensHeader, LocalEndpoints, OtherPaths, Provider,
-    ProviderConfig, RetryStatuses, Selection,
+    Auth, BudgetHeaders, Budgets, Completions, CountingMode, Downgrade, GatewayConfig, HardStop, HeadersHeld,
+    InputTokensHeader, LocalEndpoints, OtherPaths, Provider, ProviderConfig, RetryStatuses, Scope, Selection,
+    Unit, Unlimited, UnseenAnswer, Weights,
 };
 use identity::{Anonymous, FetchFrom, Identity, SourceSettings, UnixSeconds, UnknownCredentials};
 use llm_api::{Dialect, Usage};
@@ -265,6 +267,35 @@ fn an_amount_is_the_same_with_and_without_quotes() {
         assert_eq!(cost(written), Ok(expected), "{written}");
         assert_eq!(cost(&format!("\"{written}\"")), Ok(expected), "{written}");
     }
+}
+
+#[test]
+fn budgets_are_what_is_written() {
+    let config = gateway(BUDGETS);
+    let [minute, month, all] = config.budgets.limits.as_slice() else { panic!("three budgets") };
+    let rate = Rate::new(Amount(10_000), Span(60_000)).unwrap().with_burst(Amount(20_000));
+    assert_eq!(minute.limit, Limit::Rate(rate));
+    assert_eq!(
+        (minute.per.as_slice(), minute.hard_stop),
+        ([Scope::User, Scope::Model].as_slice(), HardStop::Yes)
+    );
+    assert_eq!(minute.models, [0, 1, 2]);
+
+    let offset = UtcOffset::from_minutes(-330).unwrap();
+    let quota = Quota::new(Amount(500_250_000), Window::Month).at_offset(offset);
+    assert_eq!((month.limit, month.unit, month.status), (Limit::Quota(quota), Unit::MicroDollars, 402));
+    assert_eq!(month.downgrade, Some(Downgrade { to: "gpt-4o-mini".to_owned(), below_percent: 10 }));
+
+    let weights = Weights { input: 1_000, cached: 100, output: 1_000, reasoning: 1_000 };
+    assert_eq!((all.unit, all.mode), (Unit::Weighted(weights), Mode::Shadow));
+    assert_eq!((all.models.as_slice(), all.callers, all.overflow), ([0, 1].as_slice(), 5, Overflow::Refuse));
+    let Budgets { default_completion_tokens, completions, lease, unseen_answer, keys, headers, .. } =
+        config.budgets;
+    assert_eq!((default_completion_tokens, keys), (100, 10));
+    assert_eq!(completions, Completions::Shortened { least: 7, unlimited: Unlimited::Default });
+    assert_eq!(lease, Lease::new(Span(60_000)));
+    assert_eq!((unseen_answer, headers), (UnseenAnswer::Prompt, BudgetHeaders::Absent));
+    assert!(gateway(r#"{"models": [{"name": "a"}]}"#).budgets.limits.is_empty());
 }
 
 #[test]
