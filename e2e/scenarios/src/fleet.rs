@@ -83,7 +83,12 @@ impl Fleet {
         let service =
             RateLimitService::start(service_port, redis.address(), &service_config, directory.path()).await?;
         let counting = [("mode".to_owned(), json!("exact"))].into_iter().collect();
-        let router = LlmRouter { counting, ..shape.router(ports, bundle, equipment.modules.clone()) };
+        // What a gateway may let in by itself is the concern of one story alone.
+        let router = LlmRouter {
+            counting,
+            budgets: serde_json::Map::new(),
+            ..shape.router(ports, bundle, equipment.modules.clone())
+        };
         let gateway = |name: &'static str, on_failure| {
             let router = LlmRouter { global_budget: Some(budget(on_failure)), ..router.clone() };
             stand::envoy(equipment, &router).directory(directory.path().join(name)).start()
@@ -236,11 +241,10 @@ pub fn budget(service_port: u16, on_failure: OnFailure, refunds: Refunds) -> Glo
         ],
         on_failure,
         refunds,
-        ..GlobalBudget::default()
     }
 }
 
-/// The name of a caller's counter of this window in Redis. A caller is `user:NAME`, or `others`.
+/// The name of a caller's counter of this window in Redis. A caller is `user:NAME`, or `user:` without a name.
 pub fn key(window: Window, caller: &str) -> String {
     let length = match window {
         Window::Minute => 60,

@@ -23,7 +23,7 @@ pub use inputs::{
 };
 pub use problem::{Problem, Problems};
 pub use values::{
-    BaseUrl, BodyLimit, EnvName, FilePath, HeaderName, Limit, ModelName, ProviderName, Scheme, ServiceAddress,
+    BaseUrl, BodyLimit, EnvName, FilePath, Limit, ModelName, ProviderName, Scheme, ServiceAddress,
 };
 
 use crate::yaml::{self, List, Map};

@@ -11,7 +11,7 @@ mod service;
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use super::{EnvoyVersion, HeaderName, HeadersHeld, Limit, LlmRouter, Problem, Problems, ServiceAddress};
+use super::{EnvoyVersion, HeadersHeld, Limit, LlmRouter, Problem, Problems, ServiceAddress};
 
 pub use service::service_config;
 
@@ -32,8 +32,6 @@ pub struct GlobalBudget {
     pub service: ServiceAddress,
     /// How long it may take to answer. A request asks it once for each budget.
     pub timeout: Limit,
-    /// The request header that ai-gateway believes to say who is calling. Whoever authenticates callers has to set it.
-    pub caller_header: HeaderName,
     /// Each caller's budgets, the shortest window first, no window twice.
     pub budgets: Vec<Budget>,
     /// What becomes of requests while the service does not answer.
@@ -116,7 +114,6 @@ impl Default for GlobalBudget {
         Self {
             service: ServiceAddress::of_example("ratelimit", 8081),
             timeout: Limit::millis(100),
-            caller_header: HeaderName::of_example("x-user-id"),
             budgets: vec![
                 Budget { window: Window::Minute, tokens: 10_000 },
                 Budget { window: Window::Day, tokens: 100_000 },

@@ -31,21 +31,10 @@ pub(super) fn gateway(router: &LlmRouter) -> String {
         headers_held: router.headers_held == HeadersHeld::Yes,
         other_paths: "refuse",
         counting: &router.counting,
-        identity: &identity(router),
+        identity: &router.identity,
         budgets: &budgets(router),
         prices: &router.prices,
     })
-}
-
-/// The section. Where a fleet shares a budget, the header that says who is calling is the one that the budget asks for.
-fn identity(router: &LlmRouter) -> Map<String, Value> {
-    let mut identity = router.identity.clone();
-    if let (Some(budget), Some(header)) =
-        (&router.global_budget, identity.get_mut("header").and_then(Value::as_object_mut))
-    {
-        header.insert("user".to_owned(), Value::from(budget.caller_header.as_str()));
-    }
-    identity
 }
 
 /// The section, with a lease that outlasts every request.

@@ -62,12 +62,6 @@ pub enum Problem {
         /// What was given.
         given: String,
     },
-    /// Not a header's name.
-    #[error("`{given}` is no header's name")]
-    HeaderName {
-        /// What was given.
-        given: String,
-    },
     /// Not a budget.
     #[error("`{given}` is no budget")]
     Budget {
@@ -206,7 +200,6 @@ impl Problem {
             Self::BodyLimit { min, max, .. } => format!("a whole number of bytes from {min} to {max}"),
             Self::BaseUrl { .. } => "as the provider's SDK takes it: `https://api.openai.com/v1`".into(),
             Self::ServiceAddress { .. } => "`HOST:PORT`, as in `ratelimit:8081`".into(),
-            Self::HeaderName { .. } => "letters, digits and `-`, as in `x-user-id`".into(),
             Self::Budget { .. } => {
                 format!("`WINDOW=TOKENS` with minute, hour or day, and from 1 to {} tokens", u32::MAX)
             }

@@ -56,10 +56,6 @@ pub struct ServiceAddress {
     port: u16,
 }
 
-/// The name of a header, in lower case: `[a-z0-9][a-z0-9-]*`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeaderName(String);
-
 /// Whether a provider is reached over TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -212,17 +208,6 @@ impl ServiceAddress {
     }
 }
 
-impl HeaderName {
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub(super) fn of_example(name: &str) -> Self {
-        Self(name.to_owned())
-    }
-}
-
 impl Scheme {
     const fn port(self) -> u16 {
         match self {
@@ -350,18 +335,6 @@ impl FromStr for ServiceAddress {
             Some((host, Some(port))) => Ok(Self { host: host.to_ascii_lowercase(), port }),
             _ => Err(Problem::ServiceAddress { given: text.to_owned() }),
         }
-    }
-}
-
-impl FromStr for HeaderName {
-    type Err = Problem;
-
-    fn from_str(text: &str) -> Result<Self, Problem> {
-        let text = text.to_ascii_lowercase();
-        let ok = text.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && text.len() <= MAX_NAME
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        if ok { Ok(Self(text)) } else { Err(Problem::HeaderName { given: text }) }
     }
 }
 

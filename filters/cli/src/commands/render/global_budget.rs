@@ -25,9 +25,6 @@ pub(in crate::commands) struct BudgetOptions {
     /// How long the service may take to answer. A request asks it once for each window.
     #[arg(long, value_name = "DURATION", default_value = "100ms")]
     service_timeout: String,
-    /// The request header that says who is calling; whoever authenticates callers has to set it.
-    #[arg(long, value_name = "NAME", default_value = "x-user-id")]
-    caller_header: String,
     /// What becomes of requests while the service does not answer.
     #[arg(long, value_name = "WHAT", default_value = "serve")]
     on_failure: OnFailureOption,
@@ -69,9 +66,6 @@ impl BudgetOptions {
         }
         if let Some(timeout) = problems.take("--service-timeout", self.service_timeout.parse()) {
             budget.timeout = timeout;
-        }
-        if let Some(header) = problems.take("--caller-header", self.caller_header.parse()) {
-            budget.caller_header = header;
         }
         if !self.budgets.is_empty() {
             budget.budgets =
