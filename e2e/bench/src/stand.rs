@@ -7,7 +7,7 @@ use lab::Failure;
 use lab::envoy::{Binary, Envoy, Running};
 use mock_llm::ProviderKind;
 use seam::names::metrics;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::Error;
 use crate::cpu::{self, Usage};
@@ -161,8 +161,7 @@ fn router(
         modules: Modules { gateway: module(&filters.gateway)?, provider: module(&filters.provider)? },
         filters: variant.filters(),
         access_log: AccessLog::Off,
-        identity: Map::new(),
-        budgets: Map::new(),
+        budgets: render::token_budgets(variant.budgets().0, variant.budgets().1),
         counting: variant
             .counting()
             .map(|counting| ("mode".to_owned(), Value::from(counting.mode)))

@@ -60,6 +60,10 @@ pub enum Variant {
     CountEstimate,
     /// Both filters, every prompt counted.
     CountExact,
+    /// Both filters, with two budgets that no request comes near: each is reserved in two pages and settled in two.
+    BudgetsFar,
+    /// The same, every prompt counted.
+    BudgetsExact,
     /// No filters; Anthropic's API on both sides.
     BareAnthropic,
     /// Both filters; OpenAI's API at the client, Anthropic's at the provider.
@@ -68,7 +72,7 @@ pub enum Variant {
 
 impl Variant {
     /// Every variant, in the table's order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::BareOpenAi,
         Self::Renamed,
         Self::GatewayOnly,
@@ -79,6 +83,8 @@ impl Variant {
         Self::CountAutoNearLarge,
         Self::CountEstimate,
         Self::CountExact,
+        Self::BudgetsFar,
+        Self::BudgetsExact,
         Self::BareAnthropic,
         Self::Translated,
     ];
@@ -95,6 +101,8 @@ impl Variant {
             Self::CountAutoNear | Self::CountAutoNearLarge => "the same, counting auto, near the limit",
             Self::CountEstimate => "the same, counting estimate",
             Self::CountExact => "the same, counting exact",
+            Self::BudgetsFar => "the same, two budgets, far from them",
+            Self::BudgetsExact => "the same, two budgets, counting exact",
             Self::BareAnthropic => "bare Envoy, Anthropic",
             Self::Translated => "OpenAI → Anthropic",
         }
@@ -113,6 +121,8 @@ impl Variant {
             Self::CountAutoNearLarge => "count_auto_near_large",
             Self::CountEstimate => "count_estimate",
             Self::CountExact => "count_exact",
+            Self::BudgetsFar => "budgets_far",
+            Self::BudgetsExact => "budgets_exact",
             Self::BareAnthropic => "bare_anthropic",
             Self::Translated => "translated",
         }
@@ -133,7 +143,9 @@ impl Variant {
             | Self::CountAutoNear
             | Self::CountAutoNearLarge
             | Self::CountEstimate
-            | Self::CountExact => Some(Self::CountOff),
+            | Self::CountExact
+            | Self::BudgetsFar
+            | Self::BudgetsExact => Some(Self::CountOff),
             _ => None,
         }
     }
@@ -147,10 +159,20 @@ impl Variant {
             Self::CountAutoNear => ("auto", Some(1_000), Look::Counted),
             Self::CountAutoNearLarge => ("auto", Some(16_000), Look::Counted),
             Self::CountEstimate => ("estimate", None, Look::Counted),
-            Self::CountExact => ("exact", None, Look::Counted),
+            Self::CountExact | Self::BudgetsExact => ("exact", None, Look::Counted),
+            Self::BudgetsFar => ("auto", None, Look::Bounded),
             _ => return None,
         };
         Some(Counting { mode, max_input_tokens, every_request })
+    }
+
+    /// What each user may spend, in tokens a minute and a day: far more than a run does.
+    pub const fn budgets(self) -> (Option<u64>, Option<u64>) {
+        const PLENTY: u64 = 1_000_000_000_000;
+        match self {
+            Self::BudgetsFar | Self::BudgetsExact => (Some(PLENTY), Some(PLENTY)),
+            _ => (None, None),
+        }
     }
 
     /// Whether it says something in that row. A limit near one size of request is far from, or below, another.
@@ -162,7 +184,12 @@ impl Variant {
             | Self::ProviderOnly
             | Self::BareAnthropic
             | Self::Translated => !matches!(workload, Workload::LargeJson),
-            Self::CountOff | Self::CountAutoFar | Self::CountEstimate | Self::CountExact => {
+            Self::CountOff
+            | Self::CountAutoFar
+            | Self::CountEstimate
+            | Self::CountExact
+            | Self::BudgetsFar
+            | Self::BudgetsExact => {
                 matches!(workload, Workload::Json | Workload::LargeJson)
             }
             Self::CountAutoNear => matches!(workload, Workload::Json),
