@@ -177,7 +177,7 @@ mod tests {
                     Some(u64::MAX) => prop_assert!(asked(1_000_000) <= Amount(left), "{unit:?}"),
                     Some(most) => {
                         prop_assert!(asked(most) <= Amount(left), "{unit:?}: {most}");
-                        prop_assert!(asked(most + 1) > Amount(left), "{unit:?}: {most}");
+                        prop_assert!(asked(most.saturating_add(1)) > Amount(left), "{unit:?}: {most}");
                     }
                 }
             }

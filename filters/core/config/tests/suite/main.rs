@@ -4,7 +4,6 @@
 
 mod broken;
 mod configurations;
-mod documents;
 mod environment;
 mod meaning;
 mod problems;
