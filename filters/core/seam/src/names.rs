@@ -26,7 +26,7 @@ pub const ATTEMPTS_HEADER: &str = "x-ai-attempts";
 /// Filter state: the [`RequestContext`](crate::RequestContext) of this request.
 pub const CONTEXT_KEY: &str = "ai.context.v1";
 /// Filter state: the request's headers as they were before the first attempt changed any, without credentials.
-pub const ORIGINAL_HEADERS_KEY: &str = "ai.headers.v1";
+pub const ORIGINAL_HEADERS_KEY: &str = "ai.headers.v2";
 /// Filter state: the last failed attempt as an [`EarlierFailure`](crate::EarlierFailure).
 pub const FAILURE_KEY: &str = "ai.failure.v1";
 
