@@ -16,6 +16,10 @@ pub const INPUT_TOKENS_HEADER: &str = "x-ai-input-tokens";
 /// Response header beside [`INPUT_TOKENS_HEADER`]: how the number was found, `counted`, `estimated` or `extrapolated`.
 pub const INPUT_TOKENS_SOURCE_HEADER: &str = "x-ai-input-tokens-source";
 
+/// Request header set by Envoy's router, where a virtual host has `include_request_attempt_count`: which attempt this is, from 1. A client's
+/// own goes no further than the first attempt, which replaces all headers.
+pub const ROUTERS_COUNT_HEADER: &str = "x-envoy-attempt-count";
+
 /// Response header: the provider that answered.
 pub const ANSWERED_BY_HEADER: &str = "x-ai-provider";
 /// Response header: the model that answered, under the provider's own name for it.
@@ -42,8 +46,6 @@ pub const REQUESTED_MODEL_KEY: &str = "ai.model.requested";
 pub const SERVED_MODEL_KEY: &str = "ai.model.served";
 /// Filter state, published for access logs: the provider of the last attempt.
 pub const PROVIDER_KEY: &str = "ai.provider";
-/// Filter state, published for access logs: how many attempts were made.
-pub const ATTEMPTS_KEY: &str = "ai.attempts";
 /// Filter state, published for access logs: what ai-gateway decided: `forwarded`, or the code of its refusal.
 pub const DECISION_KEY: &str = "ai.decision";
 
