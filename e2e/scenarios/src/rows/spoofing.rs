@@ -51,7 +51,7 @@ const INTERNAL: [(&str, &str); 13] = [
     ("x-ai-anything", "1"),
     ("ai.context.v1", "{}"),
     ("wasm.ai.context.v1", "{}"),
-    ("ai.headers.v1", "x"),
+    ("ai.headers.v2", "x"),
     ("ai.failure.v1", "x"),
     ("x-forwarded-for", "10.0.0.1"),
     ("forwarded", "for=10.0.0.1"),

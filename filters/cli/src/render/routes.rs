@@ -45,7 +45,8 @@ pub(super) fn route_config(router: &LlmRouter) -> Map {
         .why("What a retry needs to have kept of the request: the listener's limit, said for the retry buffer too.")
         .with("request_body_buffer_limit", u64::from(router.max_body.envoy_bytes()));
     let host = if router.filters.provider() {
-        host
+        host.why("Saves ai-provider a look-up in every first attempt. It replaces all headers, so no provider sees this one.")
+            .with("include_request_attempt_count", true)
     } else {
         let internal: List = [
             names::MODEL_HEADER,

@@ -29,9 +29,9 @@ enum State {
     /// The complete JSON answer was asked for.
     ReadingJson(Rename),
     /// A stream between two chunks; there is no edit where ai-provider has done it, and it is only read.
-    Streaming(Option<StreamEdit>),
+    Streaming(Option<Box<StreamEdit>>),
     /// A chunk was asked for; whether it is the last.
-    ReadingChunk(Option<StreamEdit>, Last),
+    ReadingChunk(Option<Box<StreamEdit>>, Last),
     /// The client has got an end of ours.
     Stopped,
     /// What came after it was asked for.
@@ -109,10 +109,10 @@ pub(crate) fn begin(
         let edit = (!translated).then(|| {
             out.emit(Effect::RemoveResponseHeader("content-length"));
             let edit = StreamEdit::new(dialect, model.clone());
-            match usage {
+            Box::new(match usage {
                 Reported::ForUs => edit.without_usage(),
                 Reported::AsAsked => edit,
-            }
+            })
         });
         return (Some(Answer { dialect, model, state: State::Streaming(edit) }), Flow::Continue);
     }
@@ -293,7 +293,11 @@ impl Rename {
 }
 
 /// Ends a stream: after its last chunk, if there is one, what the edit withheld and what must be said of a cut.
-fn finish(edit: Option<StreamEdit>, last: Option<(&[u8], bool, Vec<u8>)>, out: &mut dyn Output) -> State {
+fn finish(
+    edit: Option<Box<StreamEdit>>,
+    last: Option<(&[u8], bool, Vec<u8>)>,
+    out: &mut dyn Output,
+) -> State {
     let mut tail = Vec::new();
     if let Some(mut edit) = edit {
         let _ = edit.finish(&mut tail);

@@ -11,7 +11,7 @@ use crate::stream::Stream;
 
 /// How much of a stream's beginning is read at a time, where nothing but its first content is looked for: enough for the events that
 /// come before it, while a provider that sends everything at once does not have all of it copied.
-const PEEKED_BYTES: usize = 4 << 10;
+const PEEKED_BYTES: usize = 2 << 10;
 
 /// How much of an error's body is read. No provider's error is longer; a proxy's HTML page may be.
 const MAX_ERROR_BYTES: usize = 64 << 10;

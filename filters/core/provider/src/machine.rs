@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use llm_api::{ApiError, Dialect, ErrorKind};
-use seam::{Attribute, Clock, EarlierFailure, Effect, Flow, Input, Machine, Output, RequestContext, names};
+use seam::{
+    Attribute, Clock, EarlierFailure, Effect, Flow, Input, Machine, Millis, Output, RequestContext, names,
+};
 use translate::{RequestError, Unsupported};
 
 use crate::answer::{self, Answer};
@@ -179,7 +181,9 @@ impl Machine for ProviderAttempt {
             }
             (State::Sent(attempt), Input::ResponseHeaders { headers, end_of_stream }) => {
                 let limits = answer::Limits { max_body_bytes: self.upstreams.max_body_bytes };
-                match answer::begin(attempt, headers, end_of_stream, limits, self.id_seed, clock.now(), out) {
+                // Only what is translated gets a date of ours.
+                let now = if attempt.translates() { clock.now() } else { Millis::default() };
+                match answer::begin(attempt, headers, end_of_stream, limits, self.id_seed, now, out) {
                     (Some(answer), flow) => (State::Answering(Box::new(answer)), flow),
                     (None, flow) => (State::Done, flow),
                 }

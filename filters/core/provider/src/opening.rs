@@ -12,7 +12,7 @@ use crate::upstream::Upstreams;
 pub(crate) enum Question {
     /// What ai-gateway, or the first attempt, knows of the request.
     Context,
-    /// The headers before the first attempt changed them. Where there are none, this is the first.
+    /// The headers before the first attempt changed them. Where there are none, this is the first. Not asked where the router says so.
     Originals,
     /// Which attempt this is; asked from the second on, because an answer costs more than a missing value does.
     Number,
@@ -93,11 +93,20 @@ impl Opening {
     pub(crate) fn question_after(&self, last: Question, upstreams: &Upstreams) -> Option<Question> {
         let provider = upstreams.selecting_attribute().map(|_| Question::Provider);
         match last {
+            Question::Context if self.is_first() => provider,
             Question::Context => Some(Question::Originals),
             Question::Originals if matches!(self.originals, Originals::Kept(_)) => Some(Question::Number),
             Question::Originals | Question::Number => provider,
             Question::Provider => None,
         }
+    }
+
+    /// Whether the router says that this is the first attempt, so that nobody has kept any headers yet.
+    ///
+    /// A client may say it too, where the router does not count. In the first attempt that is true; no later one sees it, because the first
+    /// replaced the headers.
+    fn is_first(&self) -> bool {
+        self.headers.bytes(names::ROUTERS_COUNT_HEADER) == Some(b"1")
     }
 
     pub(crate) fn answered(mut self, question: Question, value: Option<&[u8]>) -> Self {

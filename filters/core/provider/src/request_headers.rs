@@ -65,16 +65,15 @@ pub(crate) fn rebuild(
 /// Whether an attempt may need that header of the client's: all but pseudo headers, credentials, and what describes this hop. The length is
 /// needed, because every attempt gets the body that it belongs to.
 pub(crate) fn is_keepable(name: &[u8]) -> bool {
-    const OF_THIS_HOP: [&str; 6] =
-        ["connection", "content-type", "host", "te", "transfer-encoding", "upgrade"];
-    let internal = name.starts_with(b":") || name.starts_with(names::INTERNAL_HEADER_PREFIX.as_bytes());
-    !internal
-        && !config::is_credential(name)
-        && !OF_THIS_HOP.iter().any(|of_this_hop| of_this_hop.as_bytes() == name)
+    let of_this_hop =
+        matches!(name, b"connection" | b"content-type" | b"host" | b"te" | b"transfer-encoding" | b"upgrade");
+    let internal = name.starts_with(b":")
+        || name.starts_with(names::INTERNAL_HEADER_PREFIX.as_bytes())
+        || name == names::ROUTERS_COUNT_HEADER.as_bytes();
+    !of_this_hop && !internal && !config::is_credential(name)
 }
 
 fn publish(attempt: &Attempt, out: &mut dyn Output) {
     out.emit(Effect::Publish(names::PROVIDER_KEY, attempt.name().as_bytes()));
     out.emit(Effect::Publish(names::SERVED_MODEL_KEY, attempt.model.as_bytes()));
-    out.emit(Effect::Publish(names::ATTEMPTS_KEY, attempt.number.to_string().as_bytes()));
 }

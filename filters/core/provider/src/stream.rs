@@ -9,7 +9,7 @@ use crate::attempt::Attempt;
 /// What is done to the bytes of a stream once it is committed.
 pub(crate) enum Stream {
     /// The provider speaks another API than the client.
-    Translated(StreamTranslator),
+    Translated(Box<StreamTranslator>),
     /// The same API, and no ai-gateway to rename the model and to notice a cut.
     Edited(Box<StreamEdit>),
     /// The same API, and ai-gateway reads it.
@@ -22,7 +22,7 @@ impl Stream {
         let include_usage = attempt.context.include_usage;
         let options = StreamOptions { model: model.clone(), created: now.seconds(), include_usage, id_seed };
         match StreamTranslator::new(attempt.api(), attempt.dialect(), options) {
-            Some(translator) => Self::Translated(translator),
+            Some(translator) => Self::Translated(Box::new(translator)),
             None if attempt.context.gateway => Self::Untouched,
             None => Self::Edited(Box::new(StreamEdit::new(attempt.dialect(), model))),
         }

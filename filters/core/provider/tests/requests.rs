@@ -107,6 +107,39 @@ fn the_second_attempt_carries_nothing_of_the_first() {
 }
 
 #[test]
+fn the_routers_count_goes_no_further_than_the_first_attempt() {
+    const COUNT: &str = names::ROUTERS_COUNT_HEADER;
+    // A client may say it too where the router does not: then a second attempt has none, or what the router says.
+    for (count, then) in [("1", Some("2")), ("1", None), ("9", None), ("9", Some("2"))] {
+        let passing = upstreams("openai", object!({"pass_request_headers": ["x-trace"]}));
+        let mut host = attempt(&passing, state(&context(Dialect::OpenAi, false)));
+        let counted: Vec<_> = client_headers().into_iter().chain([(COUNT, count)]).collect();
+        let sent = host.request(&counted, &[&body(false)]);
+        assert_eq!(header(&sent, COUNT), None);
+        assert_eq!(header(&sent, "x-trace"), Some("t1"));
+        let kept = host.state().clone();
+        assert!(!String::from_utf8_lossy(&kept[names::ORIGINAL_HEADERS_KEY]).contains(COUNT));
+
+        let mut host = attempt(&passing, kept);
+        host.attempt = 2;
+        let left: Vec<_> = [(":method", "POST"), (":path", CHAT), ("x-trace", "left behind")]
+            .into_iter()
+            .chain(then.map(|then| (COUNT, then)))
+            .collect();
+        let sent = host.request(&left, &[&body(false)]);
+        assert_eq!(header(&sent, COUNT), None);
+        assert_eq!(header(&sent, "x-trace"), Some("t1"), "from the originals");
+        assert_eq!(
+            header(
+                &host.response(&[(":status", "200"), ("content-type", "application/json")], &[b"{}"]),
+                "x-ai-attempts"
+            ),
+            Some("2")
+        );
+    }
+}
+
+#[test]
 fn filter_state_keeps_no_credential() {
     let mut host = attempt(&upstreams("openai", object!({})), state(&context(Dialect::OpenAi, false)));
     host.request(&client_headers(), &[&body(false)]);

@@ -1,27 +1,32 @@
 //! A header map as the host hands it over: ordered pairs, names in lower case, values as bytes.
 
 use std::fmt;
-use std::ops::Range;
 
 use crate::ContextError;
-use crate::fields::{Reader, Writer};
 
 /// Ordered header pairs. A value is bytes: clients do send what is not UTF-8.
 ///
 /// All names and values lie in one buffer, because a map is read and built for every request and every answer, and thirty small
-/// allocations cost more than everything else that is done with them.
+/// allocations cost more than everything else that is done with them. They lie there one after another, each with a zero byte behind it,
+/// as hosts send and take them: a map that a host sent is not copied, and one that it is to take is copied at once.
 #[derive(Clone, Default)]
 pub struct Headers {
     buffer: Vec<u8>,
+    /// Where in the buffer the pairs begin. What is before is the host's own.
+    start: usize,
     pairs: Vec<Pair>,
 }
 
-/// Where a pair lies in the buffer.
-#[derive(Clone, Debug)]
+/// Where a pair lies in the buffer: its name at `at`, its value one byte after the name's end.
+#[derive(Clone, Copy, Debug)]
 struct Pair {
-    name: Range<usize>,
-    value: Range<usize>,
+    at: usize,
+    name: usize,
+    value: usize,
 }
+
+/// What is behind each name and each value.
+const END: u8 = 0;
 
 impl Headers {
     /// No headers yet, with room for that many of usual length.
@@ -29,21 +34,40 @@ impl Headers {
         const USUAL: usize = 32;
         Self {
             buffer: Vec::with_capacity(capacity.saturating_mul(USUAL)),
+            start: 0,
             pairs: Vec::with_capacity(capacity),
         }
     }
 
-    /// Takes a host's buffer as it is; each pair says where its name and its value lie. A pair that lies elsewhere reads as empty.
-    pub fn from_buffer(buffer: Vec<u8>, pairs: impl Iterator<Item = (Range<usize>, Range<usize>)>) -> Self {
-        Self { buffer, pairs: pairs.map(|(name, value)| Pair { name, value }).collect() }
+    /// Takes a host's buffer as it is: that many names and values lie in it from `start` on. `sizes` reads from the buffer how long those of
+    /// a pair are. Where the buffer is too short for them, the rest is left out.
+    pub fn from_buffer(
+        mut buffer: Vec<u8>,
+        start: usize,
+        count: usize,
+        sizes: impl Fn(&[u8], usize) -> Option<(usize, usize)>,
+    ) -> Self {
+        // No pair is shorter than the two bytes behind its parts.
+        let mut pairs = Vec::with_capacity(count.min(buffer.len() / 2));
+        let mut at = start.min(buffer.len());
+        for index in 0..count {
+            let Some((name, value)) = sizes(&buffer, index) else { break };
+            let pair = Pair { at, name, value };
+            let Some(end) = pair.end().filter(|end| *end <= buffer.len()) else { break };
+            pairs.push(pair);
+            at = end;
+        }
+        buffer.truncate(at);
+        Self { buffer, start, pairs }
     }
 
     /// The first value under that lower-case name.
     pub fn bytes(&self, name: &str) -> Option<&[u8]> {
-        let found = self.pairs.iter().find(|pair| {
-            pair.name.len() == name.len() && self.buffer.get(pair.name.clone()) == Some(name.as_bytes())
-        })?;
-        self.buffer.get(found.value.clone())
+        let found = self
+            .pairs
+            .iter()
+            .find(|pair| pair.name == name.len() && self.part(pair.at, pair.name) == name.as_bytes())?;
+        Some(self.value(*found))
     }
 
     /// The first value under that lower-case name, where it is UTF-8.
@@ -70,9 +94,14 @@ impl Headers {
 
     /// Adds a pair at the end, next to any other of that name.
     pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        let name = self.append(name.as_ref());
-        let value = self.append(value.as_ref());
-        self.pairs.push(Pair { name, value });
+        let (name, value) = (name.as_ref(), value.as_ref());
+        let at = self.buffer.len();
+        self.buffer.reserve(name.len().saturating_add(value.len()).saturating_add(2));
+        for part in [name, value] {
+            self.buffer.extend_from_slice(part);
+            self.buffer.push(END);
+        }
+        self.pairs.push(Pair { at, name: name.len(), value: value.len() });
     }
 
     /// The pairs in their order.
@@ -82,10 +111,17 @@ impl Headers {
 
     /// The pairs in their order, names as bytes too: to look through a whole map, or to hand it on, nothing need be known to be text.
     pub fn raw(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
-        self.pairs.iter().map(|pair| {
-            let name = self.buffer.get(pair.name.clone()).unwrap_or_default();
-            (name, self.buffer.get(pair.value.clone()).unwrap_or_default())
-        })
+        self.pairs.iter().map(|pair| (self.part(pair.at, pair.name), self.value(*pair)))
+    }
+
+    /// The sizes of each name and value.
+    pub fn sizes(&self) -> impl ExactSizeIterator<Item = (usize, usize)> {
+        self.pairs.iter().map(|pair| (pair.name, pair.value))
+    }
+
+    /// All names and values, one after another, each with a zero byte behind it.
+    pub fn parts(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
     }
 
     /// How many pairs there are.
@@ -98,30 +134,65 @@ impl Headers {
         self.pairs.is_empty()
     }
 
-    /// The value for filter state, of those pairs whose name is to be kept.
+    /// The value for filter state, of those pairs whose name is to be kept: the sizes of name and value as little-endian `u32`, then both.
     pub fn encode(&self, keep: impl Fn(&[u8]) -> bool) -> Vec<u8> {
-        let mut out = Writer::with_capacity(self.buffer.len().saturating_add(self.len().saturating_mul(8)));
-        for (name, value) in self.raw().filter(|(name, _)| keep(name)) {
-            out.bytes(name);
-            out.bytes(value);
+        let room = self.parts().len().saturating_add(self.len().saturating_mul(2 * SIZE));
+        let mut out = Vec::with_capacity(room);
+        for pair in self.pairs.iter().filter(|pair| keep(self.part(pair.at, pair.name))) {
+            // A host's map has a megabyte at most.
+            let [name, value] = [pair.name, pair.value].map(|size| u32::try_from(size).unwrap_or(u32::MAX));
+            out.extend_from_slice(&name.to_le_bytes());
+            out.extend_from_slice(&value.to_le_bytes());
+            out.extend_from_slice(self.part(pair.at, pair.len().unwrap_or_default()));
         }
-        out.into_bytes()
+        out
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
     pub fn decode(value: &[u8]) -> Result<Self, ContextError> {
-        let mut fields = Reader::new(value);
-        let mut headers = Self::default();
-        while !fields.is_empty() {
-            headers.push(fields.bytes()?, fields.bytes()?);
+        let mut headers = Self { buffer: Vec::with_capacity(value.len()), ..Self::default() };
+        let mut rest = value;
+        while let Some((sizes, after)) = rest.split_first_chunk::<{ 2 * SIZE }>() {
+            let [name, value] = [sizes.first_chunk(), sizes.last_chunk()].map(|size| {
+                size.and_then(|size| usize::try_from(u32::from_le_bytes(*size)).ok()).unwrap_or(usize::MAX)
+            });
+            let pair = Pair { at: headers.buffer.len(), name, value };
+            let (parts, after) =
+                pair.len().and_then(|len| after.split_at_checked(len)).ok_or(ContextError)?;
+            if parts.get(name) != Some(&END) || parts.last() != Some(&END) {
+                return Err(ContextError);
+            }
+            headers.buffer.extend_from_slice(parts);
+            headers.pairs.push(pair);
+            rest = after;
         }
-        Ok(headers)
+        if rest.is_empty() { Ok(headers) } else { Err(ContextError) }
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.buffer.len();
-        self.buffer.extend_from_slice(bytes);
-        start..self.buffer.len()
+    fn value(&self, pair: Pair) -> &[u8] {
+        self.part(pair.at.saturating_add(pair.name).saturating_add(1), pair.value)
+    }
+
+    fn part(&self, at: usize, len: usize) -> &[u8] {
+        self.buffer.get(at..at.saturating_add(len)).unwrap_or_default()
+    }
+}
+
+/// Bytes of a size in filter state.
+const SIZE: usize = 4;
+
+impl Pair {
+    /// Of name and value, and of what is behind them. None where that is beyond all memory.
+    const fn len(self) -> Option<usize> {
+        match self.name.checked_add(self.value) {
+            Some(len) => len.checked_add(2),
+            None => None,
+        }
+    }
+
+    /// Where the next pair begins.
+    fn end(self) -> Option<usize> {
+        self.at.checked_add(self.len()?)
     }
 }
 

@@ -16,6 +16,10 @@ pub const INPUT_TOKENS_HEADER: &str = "x-ai-input-tokens";
 /// Response header beside [`INPUT_TOKENS_HEADER`]: how the number was found, `counted`, `estimated` or `extrapolated`.
 pub const INPUT_TOKENS_SOURCE_HEADER: &str = "x-ai-input-tokens-source";
 
+/// Request header set by Envoy's router, where a virtual host has `include_request_attempt_count`: which attempt this is, from 1. A client's
+/// own goes no further than the first attempt, which replaces all headers.
+pub const ROUTERS_COUNT_HEADER: &str = "x-envoy-attempt-count";
+
 /// Response header: the provider that answered.
 pub const ANSWERED_BY_HEADER: &str = "x-ai-provider";
 /// Response header: the model that answered, under the provider's own name for it.
@@ -26,7 +30,7 @@ pub const ATTEMPTS_HEADER: &str = "x-ai-attempts";
 /// Filter state: the [`RequestContext`](crate::RequestContext) of this request.
 pub const CONTEXT_KEY: &str = "ai.context.v1";
 /// Filter state: the request's headers as they were before the first attempt changed any, without credentials.
-pub const ORIGINAL_HEADERS_KEY: &str = "ai.headers.v1";
+pub const ORIGINAL_HEADERS_KEY: &str = "ai.headers.v2";
 /// Filter state: the last failed attempt as an [`EarlierFailure`](crate::EarlierFailure).
 pub const FAILURE_KEY: &str = "ai.failure.v1";
 
@@ -42,8 +46,6 @@ pub const REQUESTED_MODEL_KEY: &str = "ai.model.requested";
 pub const SERVED_MODEL_KEY: &str = "ai.model.served";
 /// Filter state, published for access logs: the provider of the last attempt.
 pub const PROVIDER_KEY: &str = "ai.provider";
-/// Filter state, published for access logs: how many attempts were made.
-pub const ATTEMPTS_KEY: &str = "ai.attempts";
 /// Filter state, published for access logs: what ai-gateway decided: `forwarded`, or the code of its refusal.
 pub const DECISION_KEY: &str = "ai.decision";
 

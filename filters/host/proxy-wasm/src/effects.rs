@@ -59,11 +59,11 @@ impl Effects<'_> {
             }
             Effect::DropResponseTrailers => replace(HttpResponseTrailers, &Headers::default()),
             // A local reply after the answer's headers is a reset to Envoy.
-            Effect::CutResponse => abi::respond(502, &header_map::serialise([].into_iter()), b""),
+            Effect::CutResponse => abi::respond(502, &header_map::serialise(&Headers::default()), b""),
             Effect::Publish(key, value) => abi::set_property(key, value),
             Effect::Respond { status, headers, body } => {
-                let headers = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-                abi::respond(status, &header_map::serialise(headers), body)
+                let headers = headers.iter().copied().collect();
+                abi::respond(status, &header_map::serialise(&headers), body)
             }
             Effect::Count(counter, by) => self.memory.count(counter.number(), by),
             Effect::Record(histogram, value) => self.memory.record(histogram.number(), value),
@@ -82,7 +82,7 @@ impl Effects<'_> {
 }
 
 fn replace(map: MapType, headers: &Headers) -> Result<(), Refused> {
-    abi::set_header_map(map, &header_map::serialise(headers.raw()))
+    abi::set_header_map(map, &header_map::serialise(headers))
 }
 
 const fn log_level(level: Level) -> LogLevel {
