@@ -76,4 +76,5 @@ pub(crate) fn is_keepable(name: &[u8]) -> bool {
 fn publish(attempt: &Attempt, out: &mut dyn Output) {
     out.emit(Effect::Publish(names::PROVIDER_KEY, attempt.name().as_bytes()));
     out.emit(Effect::Publish(names::SERVED_MODEL_KEY, attempt.model.as_bytes()));
+    out.emit(Effect::Publish(names::ATTEMPTS_KEY, attempt.number.to_string().as_bytes()));
 }

@@ -46,6 +46,8 @@ pub const REQUESTED_MODEL_KEY: &str = "ai.model.requested";
 pub const SERVED_MODEL_KEY: &str = "ai.model.served";
 /// Filter state, published for access logs: the provider of the last attempt.
 pub const PROVIDER_KEY: &str = "ai.provider";
+/// Filter state, published for access logs: how many attempts were made.
+pub const ATTEMPTS_KEY: &str = "ai.attempts";
 /// Filter state, published for access logs: what ai-gateway decided: `forwarded`, or the code of its refusal.
 pub const DECISION_KEY: &str = "ai.decision";
 
