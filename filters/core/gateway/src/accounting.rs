@@ -236,7 +236,7 @@ impl Account {
         reserved: Option<Reserved>,
     ) -> Accounting {
         let counts = meter.route(metered.route).is_some_and(|route| route.mode != CountingMode::Off);
-        if !counts {
+        if !counts && reserved.is_none() {
             return Accounting::Nothing;
         }
         let (meter, metered) = (Rc::clone(meter), metered.clone());

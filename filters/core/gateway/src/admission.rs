@@ -68,7 +68,7 @@ pub(crate) struct Admitting {
     /// The most tokens of each answer, where that is less than was asked for.
     shortened: Option<u64>,
     shortenings: u32,
-    downgraded: bool,
+    cheaper: Cheaper,
     step: Step,
 }
 
@@ -80,6 +80,17 @@ enum Step {
     Reserving(Transaction<Reservation>),
     /// What was granted is given back, to begin again.
     GivingBack(Transaction<Settlement>, Again),
+}
+
+/// Whether a cheaper model is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cheaper {
+    /// No budget wanted it yet.
+    NotAsked,
+    /// It was wanted, and cannot serve the request.
+    Asked,
+    /// It is.
+    Taken,
 }
 
 /// Why a request is looked at a second time.
@@ -140,7 +151,7 @@ pub(crate) fn admit(
         known: Known::Nothing,
         shortened: None,
         shortenings: 0,
-        downgraded: false,
+        cheaper: Cheaper::NotAsked,
         step: Step::Correcting,
     };
     Box::new(admitting).look(clock, out).unwrap_or_else(Progress::Refused)
@@ -301,7 +312,7 @@ impl Admitting {
 
     /// The model in whose place a budget would have the request go, because hardly anything is left of it.
     fn cheaper(&self, opinions: &[Opinion]) -> Option<String> {
-        if self.downgraded {
+        if self.cheaper != Cheaper::NotAsked {
             return None;
         }
         opinions.iter().find_map(|opinion| {
@@ -391,11 +402,19 @@ impl Admitting {
             }
             Again::As(model) => {
                 let dialect = self.plan.metered().dialect;
-                self.plan =
-                    request::plan(&self.routes.config, dialect, &self.caller, &self.body, Some(&model))?;
-                self.downgraded = true;
-                self.shortened = None;
-                self.look(clock, out)
+                let plan =
+                    request::plan(&self.routes.config, dialect, &self.caller, &self.body, Some(&model));
+                self.cheaper = Cheaper::Asked;
+                match plan {
+                    Ok(plan) => {
+                        self.plan = plan;
+                        self.cheaper = Cheaper::Taken;
+                        self.shortened = None;
+                        self.look(clock, out)
+                    }
+                    // What the cheaper model cannot serve is for the one that was asked for.
+                    Err(_) => self.reserve(clock, out),
+                }
             }
         }
     }
@@ -406,9 +425,9 @@ impl Admitting {
         mut told: Told,
         out: &mut dyn Output,
     ) -> Progress {
-        let Self { routes, body, mut plan, known, shortened, downgraded, .. } = *self;
+        let Self { routes, body, mut plan, known, shortened, cheaper, .. } = *self;
         let meter = &routes.meter;
-        if downgraded {
+        if cheaper == Cheaper::Taken {
             told.headers.push((names::DOWNGRADED_HEADER, plan.model().to_owned()));
         }
         match (shortened, meter.budgets.completions) {

@@ -1,7 +1,8 @@
 //! The configured budgets, prepared: their tables in shared memory, and which of them apply to whom.
 
 use budget::{
-    Account, BudgetId, Fingerprint, Layout, Lease, Limit, Mode, Opinion, PageId, Receipt, Span, Status,
+    Account, Amount, BudgetId, Fingerprint, Layout, Lease, Limit, Mode, Opinion, PageId, Receipt, Span,
+    Status,
 };
 use config::{
     BudgetHeaders, BudgetLimit, Completions, Downgrade, GatewayConfig, HardStop, Scope, Unit, UnseenAnswer,
@@ -146,7 +147,11 @@ impl Budgets {
             caller: self.fingerprint(budget, caller, route),
             ask: expected.ask(budget.unit, prices),
         };
-        self.applying(route, caller).map(account).collect()
+        // What is free is never blocked, however much is owed.
+        let costs = |(_, budget, _): &(BudgetId, &Budget, Limit)| {
+            budget.unit != Unit::MicroDollars || expected.ask(budget.unit, prices).total() > Amount::ZERO
+        };
+        self.applying(route, caller).filter(costs).map(account).collect()
     }
 
     /// The budgets that apply, with what each allows: those of the route, and those that the caller's key brings.

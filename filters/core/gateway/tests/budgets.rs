@@ -602,3 +602,30 @@ fn a_part_whose_cost_nobody_knows_is_refused_where_a_budget_wants_to_know() {
     let host = ask(&worker, "alice", request);
     assert_eq!((refused(&host).0, refused(&host).1.as_str()), (400, "input_not_countable"));
 }
+
+#[test]
+fn what_is_free_is_never_blocked() {
+    let worker = with(
+        r#"{"prices": [{"match": "gpt-4", "input": 30, "output": 60}, {"match": "*", "input": 0, "output": 0}],
+            "budgets": {"limits": [{"name": "month", "unit": "dollars", "quota": {"amount": "0.01", "window": "month"}}]}}"#,
+    );
+    let mut host = ask(&worker, "alice", &body(100));
+    answer(&mut host, 100, 10_000);
+    assert_eq!(refused(&ask(&worker, "alice", &body(1))).1, "insufficient_quota");
+    let free = body(100_000).replace("gpt-4", "gpt-4o-mini");
+    assert!(ask(&worker, "alice", &free).reply().is_none());
+}
+
+#[test]
+fn what_the_cheaper_model_cannot_serve_stays_where_it_was() {
+    let worker = with(
+        r#"{"budgets": {"limits": [{"name": "dear", "models": ["gpt-4"], "quota": {"amount": 10000, "window": "day"},
+            "downgrade": {"to": "claude", "below_percent": 100}}]}}"#,
+    );
+    let tools = body(10)
+        .replace(r#""max_tokens""#, r#""tools":[{"type":"function","function":{"name":"f"}}],"max_tokens""#);
+    for (request, model) in [(tools, "gpt-4"), (body(10), "claude")] {
+        let sent = send(&mut worker.stream(), CHAT, "alice", &request);
+        assert_eq!(sent.headers.unwrap().text("x-ai-model"), Some(model));
+    }
+}

@@ -136,3 +136,17 @@ fn a_key_brings_limits_of_its_own() {
         assert_eq!(status(&asking("c", 100_000)), 200, "a key without limits has none");
     }
 }
+
+#[test]
+fn a_keys_limits_hold_where_nothing_is_counted() {
+    let keys = api_key("a", r#""user": "alice", "limits": {"tokens_per_day": 100}"#);
+    let fields = format!(r#"{{"counting": {{"mode": "off"}}, "identity": {{"api_keys": [{keys}]}}}}"#);
+    let worker = worker(config(&fields));
+    let asking = || ask(&worker, CHAT, &[("authorization", "Bearer a")], &HELLO.replace(":10,", ":60,"));
+    let mut first = asking();
+    assert_eq!((status(&first), status(&asking())), (200, 429));
+    let usage = br#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":5}}"#;
+    first.response(&[(":status", "200"), ("content-type", "application/json")], &[usage]);
+    first.end();
+    assert_eq!(status(&asking()), 200, "what the first did not need came back");
+}

@@ -67,10 +67,11 @@ pub(crate) fn look(
     body: &[u8],
     out: &mut dyn Output,
 ) -> Result<Known, Refusal> {
-    let Some(route) = meter.route(metered.route).filter(|route| route.mode != CountingMode::Off) else {
-        return Ok(Known::Nothing);
-    };
-    if route.mode == CountingMode::Auto && meter.counting().header == InputTokensHeader::Absent {
+    // A key's own limits apply where the configuration would not count.
+    let counts = |route: &&RouteMeter| route.mode != CountingMode::Off || budgeted == Budgeted::Yes;
+    let Some(route) = meter.route(metered.route).filter(counts) else { return Ok(Known::Nothing) };
+    let as_needed = matches!(route.mode, CountingMode::Auto | CountingMode::Off);
+    if as_needed && meter.counting().header == InputTokensHeader::Absent {
         let limit = route.limits().map(Limit::most).min();
         if limit.is_none() && budgeted == Budgeted::No {
             return Ok(Known::Nothing);
