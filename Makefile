@@ -16,6 +16,8 @@ TOOLS := $(CACHE)/tools
 PACKAGES := $(CACHE)/python
 LAB := $(CARGO_TARGET_DIR)/debug/lab
 WASM := $(CARGO_TARGET_DIR)/wasm32-wasip1/wasm
+# Modules that are wrong on purpose: what the end-to-end tests must notice.
+MUTANTS := $(CARGO_TARGET_DIR)/mutants
 CARGO := cargo
 PYTHON := python3
 export CARGO PYTHON
@@ -61,6 +63,13 @@ demo: wasm lab ## Show the whole path on scripted providers: answers, streams, f
 wasm: toolchain ## Build both filters and print their sizes
 	@$(CARGO) build --locked $(REMAP) $(FILTERS:%=-p %) --profile wasm --target wasm32-wasip1
 	@sh e2e/wasm-sizes.sh '$(WASM)'
+
+.PHONY: mutants
+mutants: toolchain
+	@mkdir -p '$(MUTANTS)'
+	@for mutant in blind-swap trap; do \
+	  $(CARGO) build --locked -p ai-gateway --features $$mutant --profile mutant --target wasm32-wasip1 \
+	  && cp '$(CARGO_TARGET_DIR)/wasm32-wasip1/mutant/ai_gateway.wasm' '$(MUTANTS)'/$$mutant.wasm || exit; done
 
 .PHONY: image
 image: wasm ## Build both filters' OCI images into target/images, without a container engine
@@ -109,7 +118,7 @@ test-stand: wasm lab ## Test what starts an Envoy: the lab, the renderer's outpu
 	  -p lab -p ai-filters -p bench --features lab/envoy-tests,bench/envoy-tests --test envoy --test run --test quick --test images
 
 .PHONY: test-e2e
-test-e2e: wasm lab ## Run the scenarios on the real Envoy
+test-e2e: wasm mutants lab ## Run the scenarios on the real Envoy
 	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && $(CARGO) test --locked --no-fail-fast -p scenarios
 
 .PHONY: test-fleet
