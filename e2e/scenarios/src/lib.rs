@@ -13,6 +13,7 @@ pub mod client;
 pub mod expect;
 pub mod fleet;
 pub mod problems;
+pub mod proof;
 pub mod request;
 pub mod row;
 pub mod rows;
