@@ -12,6 +12,8 @@ pub mod canary;
 pub mod client;
 pub mod expect;
 pub mod fleet;
+pub mod gateways;
+pub mod identities;
 pub mod problems;
 pub mod proof;
 pub mod request;

@@ -14,6 +14,7 @@ use mock_llm::{CertificateAuthority, Listen, MockProvider, ProviderKind, ServerI
 use tempfile::TempDir;
 
 use crate::canary;
+use crate::identities;
 use crate::problems::Problems;
 use crate::shape::{ANTHROPIC_HOST, OPENAI_HOST, Ports, Shape};
 
@@ -205,5 +206,8 @@ pub(crate) async fn provider(kind: ProviderKind, shape: Shape, identity: ServerI
         ProviderKind::Anthropic => canary::ANTHROPIC_KEY.as_str(),
     });
     provider.forbid(canary::CLIENT_KEY.as_str());
+    for (_, credential) in identities::credentials() {
+        provider.forbid(credential);
+    }
     provider
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{self, Instant};
 
+use crate::gateways::change_gateway;
 use crate::stand::Stand;
 
 const UPDATED_WITHIN: Duration = Duration::from_secs(30);
@@ -70,17 +71,4 @@ impl Listeners {
         fs::write(&moved, resources.to_string()).expect("a file in the scratch directory");
         fs::rename(&moved, &self.file).expect("a file in the scratch directory");
     }
-}
-
-/// Changes the JSON that a listener configures ai-gateway with.
-pub fn change_gateway(listener: &mut Value, change: impl FnOnce(&mut Value)) {
-    let filters = listener
-        .pointer_mut("/filter_chains/0/filters/0/typed_config/http_filters")
-        .and_then(Value::as_array_mut)
-        .expect("a rendered listener has an HTTP connection manager");
-    let gateway = filters.iter_mut().find(|filter| filter["name"] == "ai-gateway").expect("ai-gateway");
-    let text = gateway.pointer_mut("/typed_config/config/configuration/value").expect("its configuration");
-    let mut configuration = text.as_str().and_then(|text| serde_json::from_str(text).ok()).expect("JSON");
-    change(&mut configuration);
-    *text = configuration.to_string().into();
 }
