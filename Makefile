@@ -44,7 +44,8 @@ help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  The variables of 'make run': PORT, ADMIN_PORT, OPENAI_API_KEY, ANTHROPIC_API_KEY, OPENAI_BASE_URL, ANTHROPIC_BASE_URL,"
-	@echo "  OPENAI_MODEL, ANTHROPIC_MODEL, FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT, ANSWER_TIMEOUT, TOTAL_TIMEOUT, SSL_CERT_FILE, ENVOY"
+	@echo "  OPENAI_MODEL, ANTHROPIC_MODEL, TOKENS_PER_DAY, TOKENS_PER_MINUTE, FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT, ANSWER_TIMEOUT, TOTAL_TIMEOUT,"
+	@echo "  SSL_CERT_FILE, ENVOY"
 
 ##@ Using it
 
@@ -128,8 +129,9 @@ test-fleet: wasm lab ## Test a budget that several Envoys share; needs Redis and
 
 .PHONY: test-sdk
 test-sdk: wasm lab $(PACKAGES)/.installed ## Run the tests with the providers' own Python SDKs
-	@'$(LAB)' fetch-envoy
-	LAB='$(LAB)' PYTHONPATH='$(PACKAGES)' $(PYTHON) -m pytest -p no:cacheprovider e2e/sdk
+	@$(CARGO) build --locked -p ai-filters
+	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && LAB='$(LAB)' AI_FILTERS='$(AI_FILTERS)' WASM='$(WASM)' PYTHONPATH='$(PACKAGES)' \
+	  $(PYTHON) -m pytest -p no:cacheprovider e2e/sdk
 
 $(PACKAGES)/.installed: e2e/sdk/requirements.txt
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || \
