@@ -16,6 +16,8 @@ TOOLS := $(CACHE)/tools
 PACKAGES := $(CACHE)/python
 LAB := $(CARGO_TARGET_DIR)/debug/lab
 WASM := $(CARGO_TARGET_DIR)/wasm32-wasip1/wasm
+# Modules that are wrong on purpose: what the end-to-end tests must notice.
+MUTANTS := $(CARGO_TARGET_DIR)/mutants
 CARGO := cargo
 PYTHON := python3
 export CARGO PYTHON
@@ -42,7 +44,8 @@ help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  The variables of 'make run': PORT, ADMIN_PORT, OPENAI_API_KEY, ANTHROPIC_API_KEY, OPENAI_BASE_URL, ANTHROPIC_BASE_URL,"
-	@echo "  OPENAI_MODEL, ANTHROPIC_MODEL, FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT, ANSWER_TIMEOUT, TOTAL_TIMEOUT, SSL_CERT_FILE, ENVOY"
+	@echo "  OPENAI_MODEL, ANTHROPIC_MODEL, TOKENS_PER_DAY, TOKENS_PER_MINUTE, FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT, ANSWER_TIMEOUT, TOTAL_TIMEOUT,"
+	@echo "  SSL_CERT_FILE, ENVOY"
 
 ##@ Using it
 
@@ -61,6 +64,13 @@ demo: wasm lab ## Show the whole path on scripted providers: answers, streams, f
 wasm: toolchain ## Build both filters and print their sizes
 	@$(CARGO) build --locked $(REMAP) $(FILTERS:%=-p %) --profile wasm --target wasm32-wasip1
 	@sh e2e/wasm-sizes.sh '$(WASM)'
+
+.PHONY: mutants
+mutants: toolchain
+	@mkdir -p '$(MUTANTS)'
+	@for mutant in blind-swap trap; do \
+	  $(CARGO) build --locked -p ai-gateway --features $$mutant --profile mutant --target wasm32-wasip1 \
+	  && cp '$(CARGO_TARGET_DIR)/wasm32-wasip1/mutant/ai_gateway.wasm' '$(MUTANTS)'/$$mutant.wasm || exit; done
 
 .PHONY: image
 image: wasm ## Build both filters' OCI images into target/images, without a container engine
@@ -109,7 +119,7 @@ test-stand: wasm lab ## Test what starts an Envoy: the lab, the renderer's outpu
 	  -p lab -p ai-filters -p bench --features lab/envoy-tests,bench/envoy-tests --test envoy --test run --test quick --test images
 
 .PHONY: test-e2e
-test-e2e: wasm lab ## Run the scenarios on the real Envoy
+test-e2e: wasm mutants lab ## Run the scenarios on the real Envoy
 	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && $(CARGO) test --locked --no-fail-fast -p scenarios
 
 .PHONY: test-fleet
@@ -119,8 +129,9 @@ test-fleet: wasm lab ## Test a budget that several Envoys share; needs Redis and
 
 .PHONY: test-sdk
 test-sdk: wasm lab $(PACKAGES)/.installed ## Run the tests with the providers' own Python SDKs
-	@'$(LAB)' fetch-envoy
-	LAB='$(LAB)' PYTHONPATH='$(PACKAGES)' $(PYTHON) -m pytest -p no:cacheprovider e2e/sdk
+	@$(CARGO) build --locked -p ai-filters
+	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && LAB='$(LAB)' AI_FILTERS='$(AI_FILTERS)' WASM='$(WASM)' PYTHONPATH='$(PACKAGES)' \
+	  $(PYTHON) -m pytest -p no:cacheprovider e2e/sdk
 
 $(PACKAGES)/.installed: e2e/sdk/requirements.txt
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || \

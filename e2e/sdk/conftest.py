@@ -1,5 +1,6 @@
 """Fixtures: a gateway in front of scripted providers, one in front of servers of the tests' own, and the SDKs' clients."""
 
+import itertools
 import os
 
 import anthropic
@@ -13,6 +14,13 @@ from own_provider import OwnProvider
 CLIENT_KEY = "sk-the-clients-own-key"
 # No test waits for it: a gateway that does not answer should fail the test, not hang it.
 TIMEOUT_SECONDS = 60
+_USERS = (f"user-{number}" for number in itertools.count())
+
+
+def options(**more):
+    """What every client is made with. It does not retry, so that what a test sees is the gateway's doing, and it is a user of its own, who has
+    all of the example's budgets."""
+    return {"api_key": CLIENT_KEY, "max_retries": 0, "timeout": TIMEOUT_SECONDS, "default_headers": {"x-user-id": next(_USERS)}, **more}
 
 
 def pytest_configure():
@@ -39,21 +47,21 @@ def gateway(_scripted):
 
 @pytest.fixture
 def client(gateway):
-    """OpenAI's client. It does not retry, so that what a test sees is the gateway's doing."""
-    with openai.OpenAI(base_url=gateway.url, api_key=CLIENT_KEY, max_retries=0, timeout=TIMEOUT_SECONDS) as client:
+    """OpenAI's client."""
+    with openai.OpenAI(**options(base_url=gateway.url)) as client:
         yield client
 
 
 @pytest.fixture
 def async_client(gateway):
     """OpenAI's asynchronous client; to be closed by `async with`, in the event loop that uses it."""
-    return openai.AsyncOpenAI(base_url=gateway.url, api_key=CLIENT_KEY, max_retries=0, timeout=TIMEOUT_SECONDS)
+    return openai.AsyncOpenAI(**options(base_url=gateway.url))
 
 
 @pytest.fixture
 def anthropic_client(gateway):
     """Anthropic's client, on the same gateway."""
-    with anthropic.Anthropic(base_url=gateway.root, api_key=CLIENT_KEY, max_retries=0, timeout=TIMEOUT_SECONDS) as client:
+    with anthropic.Anthropic(**options(base_url=gateway.root)) as client:
         yield client
 
 
@@ -90,12 +98,12 @@ def own(_own):
 @pytest.fixture
 def own_client(own):
     """OpenAI's client on that gateway."""
-    with openai.OpenAI(base_url=own[0].url, api_key=CLIENT_KEY, max_retries=0, timeout=TIMEOUT_SECONDS) as client:
+    with openai.OpenAI(**options(base_url=own[0].url)) as client:
         yield client
 
 
 @pytest.fixture
 def own_anthropic_client(own):
     """Anthropic's client on that gateway."""
-    with anthropic.Anthropic(base_url=own[0].root, api_key=CLIENT_KEY, max_retries=0, timeout=TIMEOUT_SECONDS) as client:
+    with anthropic.Anthropic(**options(base_url=own[0].root)) as client:
         yield client

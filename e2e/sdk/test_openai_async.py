@@ -52,8 +52,13 @@ def test_many_streams_at_once_are_not_mixed_up(gateway, async_client, provider, 
     async def ask(client, number, everybody):
         nonlocal begun
         messages = [{"role": "user", "content": f"I am number {number} of many"}]
+        # Each is a user: one alone may not have so many answers under way whose length nobody said.
         stream = await client.chat.completions.create(
-            model="gpt-4", messages=messages, stream=True, stream_options={"include_usage": True}
+            model="gpt-4",
+            messages=messages,
+            stream=True,
+            stream_options={"include_usage": True},
+            extra_headers={"x-user-id": f"one-of-many-{provider}-{number}"},
         )
         # Nobody reads before everybody's stream has begun: all of them are open at the same time.
         begun += 1

@@ -3,6 +3,7 @@
 //! The demonstration is a test: what is printed is what was seen, and the exit status says whether every claim held.
 
 mod claims;
+mod spending;
 mod steps;
 mod view;
 

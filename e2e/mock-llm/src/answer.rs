@@ -104,6 +104,11 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// What it costs, whether it says so or not.
+    pub(crate) const fn usage(&self) -> Usage {
+        self.usage
+    }
+
     /// 24 characters that no other answer has.
     fn id(&self) -> String {
         format!("{:016x}{:08x}", self.asked.fingerprint, self.serial)

@@ -44,8 +44,13 @@ pub(crate) async fn serve<S: Transport>(stream: S, origin: Origin, state: Arc<St
         };
         let last = wants_close(&request);
         let steps = state.answer(request);
-        let mut response =
-            Response { reader: &mut reader, head: None, framing: Framing::UntilClose, sent: 0 };
+        let mut response = Response {
+            reader: &mut reader,
+            state: &state,
+            head: None,
+            framing: Framing::UntilClose,
+            sent: 0,
+        };
         let after = match response.run(steps).await {
             Ok(after) => after,
             Err(_) => {
@@ -76,6 +81,7 @@ fn wants_close(request: &Recorded) -> bool {
 /// One response being written.
 struct Response<'a, S> {
     reader: &'a mut Reader<S>,
+    state: &'a State,
     /// The header section, until the first write of the body takes it along.
     head: Option<Vec<u8>>,
     framing: Framing,
@@ -91,12 +97,24 @@ impl<S: Transport> Response<'_, S> {
                     self.flush_head().await?;
                     self.wait(delay).await?;
                 }
+                Step::Hold => {
+                    self.flush_head().await?;
+                    let state = self.state;
+                    tokio::select! {
+                        () = state.released() => {}
+                        gone = self.until_gone() => gone?,
+                    }
+                }
                 Step::Head(head) => {
                     self.framing = head.framing;
                     self.head = Some(rendered(&head));
                 }
                 Step::Data(data) => self.data(&data).await?,
-                Step::End { trailers, spill } => return self.end(&trailers, &spill).await,
+                Step::End { trailers, spill, usage } => {
+                    let after = self.end(&trailers, &spill).await?;
+                    self.state.note_spent(usage);
+                    return Ok(after);
+                }
                 Step::Stall => {
                     self.flush_head().await?;
                     self.until_gone().await?;

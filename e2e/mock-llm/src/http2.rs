@@ -123,6 +123,10 @@ impl Exchange {
                     () = tokio::time::sleep(delay) => {}
                     () = reset_by_peer(stream, respond) => return Err(Gone),
                 },
+                (Step::Hold, stream) => tokio::select! {
+                    () = self.state.released() => {}
+                    () = reset_by_peer(stream, respond) => return Err(Gone),
+                },
                 (Step::Head(head), _) => {
                     stream = Some(respond.send_response(response(&head), false).map_err(|_| Gone)?)
                 }
@@ -131,11 +135,15 @@ impl Exchange {
                     // Lets the connection write this frame before the next one joins it.
                     tokio::task::yield_now().await;
                 }
-                (Step::End { trailers, .. }, Some(stream)) if trailers.is_empty() => {
-                    return stream.send_data(Bytes::new(), true).map_err(|_| Gone);
-                }
-                (Step::End { trailers, .. }, Some(stream)) => {
-                    return stream.send_trailers(map(&trailers)).map_err(|_| Gone);
+                (Step::End { trailers, usage, .. }, Some(stream)) => {
+                    let sent = if trailers.is_empty() {
+                        stream.send_data(Bytes::new(), true)
+                    } else {
+                        stream.send_trailers(map(&trailers))
+                    };
+                    sent.map_err(|_| Gone)?;
+                    self.state.note_spent(usage);
+                    return Ok(());
                 }
                 (Step::Stall, stream) => {
                     reset_by_peer(stream, respond).await;

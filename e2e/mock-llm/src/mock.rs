@@ -10,7 +10,7 @@ use crate::leaks::Leak;
 use crate::listen::{Accept, Doorway, Listen, Running};
 use crate::models::Model;
 use crate::record::{Recorded, Recording};
-use crate::reply::Reply;
+use crate::reply::{Reply, Usage};
 use crate::state::{ProviderKind, State, Strictness};
 
 /// A provider on loopback. It serves until it is dropped.
@@ -64,6 +64,16 @@ impl MockProvider {
     /// What is answered while the queue is empty.
     pub fn set_default(&self, reply: Reply) {
         self.state.set_default(reply);
+    }
+
+    /// Lets every answer go on that is [held](Reply::held), those of later requests too, until [`clear`](Self::clear).
+    pub fn release(&self) {
+        self.state.set_released(true);
+    }
+
+    /// Holds again what is to be held, after a [`release`](Self::release).
+    pub fn hold(&self) {
+        self.state.set_released(false);
     }
 
     /// The only key to accept from now on.
@@ -144,6 +154,11 @@ impl MockProvider {
         self.state.journal().requests.clone()
     }
 
+    /// What each answer cost that was written to its end, in the order of their ends, whether it said so or not. Errors cost nothing.
+    pub fn spent(&self) -> Vec<Usage> {
+        self.state.journal().spent.clone()
+    }
+
     /// How many requests are recorded.
     pub fn request_count(&self) -> usize {
         self.state.journal().requests.len()
@@ -192,6 +207,8 @@ impl MockProvider {
         let mut journal = self.state.journal();
         journal.requests.clear();
         journal.leaks.clear();
+        journal.spent.clear();
+        self.state.set_released(false);
         self.state.connections.store(0, Ordering::Relaxed);
         self.state.handshake_failures.store(0, Ordering::Relaxed);
         self.state.hang_ups.store(0, Ordering::Relaxed);

@@ -14,7 +14,7 @@ use head::head;
 use crate::answer::Answer;
 use crate::asked::{Asked, Streaming};
 use crate::models::Model;
-use crate::reply::{At, Content, Ending, Reply};
+use crate::reply::{At, Content, Ending, Held, Reply, Usage};
 use crate::state::ProviderKind;
 use crate::vendor_error::VendorError;
 
@@ -22,6 +22,8 @@ use crate::vendor_error::VendorError;
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Wait(Duration),
+    /// Until the test releases what is held.
+    Hold,
     Head(Head),
     /// Exactly one write, on HTTP/2 one DATA frame.
     Data(Bytes),
@@ -29,6 +31,8 @@ pub(crate) enum Step {
     End {
         trailers: Vec<(String, Vec<u8>)>,
         spill: Bytes,
+        /// What the answer cost, where it is one of a model.
+        usage: Option<Usage>,
     },
     /// Nothing until the other side gives up.
     Stall,
@@ -100,13 +104,14 @@ pub(crate) fn plan(
     let mut body = match &reply.content {
         Content::Answer(text) => {
             let mut answer = Answer::new(reply, text, asked, snapshot, serial);
-            match asked.stream {
+            let body = match asked.stream {
                 Streaming::No => Body::json(200, answer.json(kind, text)),
                 Streaming::Yes { .. } => {
                     let stream = answer.stream(kind);
                     Body::stream(stream.events, stream.preamble)
                 }
-            }
+            };
+            Body { usage: Some(answer.usage()), ..body }
         }
         Content::Status(status) => error_body(&VendorError::of_status(kind, *status)),
         Content::Error { status, error_type, message } => {
@@ -134,9 +139,13 @@ pub(crate) fn plan(
 fn steps(kind: ProviderKind, reply: &Reply, mut body: Body, serial: u64) -> Vec<Step> {
     let mut steps = Vec::with_capacity(body.events.len() + 4);
     wait(&mut steps, reply.delay_headers);
+    if reply.held == Some(Held::Whole) {
+        steps.push(Step::Hold);
+    }
+    let usage = body.usage;
     let ending = match reply.cut {
         Some((At::Start, ending)) => {
-            steps.push(ended(ending, reply));
+            steps.push(ended(ending, reply, usage));
             return steps;
         }
         Some((_, ending)) => ending,
@@ -158,7 +167,7 @@ fn steps(kind: ProviderKind, reply: &Reply, mut body: Body, serial: u64) -> Vec<
         wait(&mut steps, reply.delay_content);
     }
     write(&mut steps, reply, body);
-    steps.push(ended(ending, reply));
+    steps.push(ended(ending, reply, usage));
     steps
 }
 
@@ -168,12 +177,12 @@ fn wait(steps: &mut Vec<Step>, delay: Duration) {
     }
 }
 
-fn ended(ending: Ending, reply: &Reply) -> Step {
+fn ended(ending: Ending, reply: &Reply, usage: Option<Usage>) -> Step {
     match ending {
         Ending::Stall => Step::Stall,
         Ending::Reset => Step::Reset,
         Ending::Drop => Step::Drop,
-        Ending::Clean => Step::End { trailers: reply.trailers.clone(), spill: reply.spill.clone() },
+        Ending::Clean => Step::End { trailers: reply.trailers.clone(), spill: reply.spill.clone(), usage },
     }
 }
 

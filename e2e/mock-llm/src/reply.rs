@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use parts::{At, Usage};
-pub(crate) use parts::{Content, Ending, Framed, Text, Writes};
+pub(crate) use parts::{Content, Ending, Framed, Held, Text, Writes};
 
 /// One scripted response. Start from a constructor, then say what is special about it.
 #[derive(Clone, Debug)]
@@ -25,6 +25,7 @@ pub struct Reply {
     pub(crate) delay_body: Duration,
     pub(crate) delay_content: Duration,
     pub(crate) delay_events: Duration,
+    pub(crate) held: Option<Held>,
     pub(crate) writes: Writes,
     pub(crate) framed: Framed,
     pub(crate) crlf: bool,
@@ -52,6 +53,7 @@ impl Reply {
             delay_body: Duration::ZERO,
             delay_content: Duration::ZERO,
             delay_events: Duration::ZERO,
+            held: None,
             writes: Writes::PerEvent,
             framed: Framed::Usual,
             crlf: false,
@@ -210,6 +212,19 @@ impl Reply {
     #[must_use]
     pub fn delay_events(self, delay: Duration) -> Self {
         Self { delay_events: delay, ..self }
+    }
+
+    /// Nothing is sent until [`MockProvider::release`](crate::MockProvider::release): a test that needs many requests to be under way at the
+    /// same time holds their answers until all are there.
+    #[must_use]
+    pub fn held(self) -> Self {
+        Self { held: Some(Held::Whole), ..self }
+    }
+
+    /// The same, after that many events of a stream. Only for events that are writes of their own.
+    #[must_use]
+    pub fn held_after(self, events: usize) -> Self {
+        Self { held: Some(Held::After(events)), ..self }
     }
 
     /// Every byte of the body is its own write, on HTTP/1.1 with chunked coding its own chunk, on HTTP/2 its own DATA frame.

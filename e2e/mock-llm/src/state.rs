@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, RwLock};
 
+use tokio::sync::watch;
+
 use crate::asked::Asked;
 use crate::leaks::{self, Leak, LeakKind};
 use crate::listen::Accept;
 use crate::models::{self, Model};
 use crate::plan::{self, Step};
 use crate::record::{Recorded, Recording};
-use crate::reply::Reply;
+use crate::reply::{Reply, Usage};
 use crate::validate;
 
 /// Which API a mock provider speaks.
@@ -80,12 +82,15 @@ pub(crate) struct State {
     pub(crate) handshake_failures: AtomicU64,
     pub(crate) hang_ups: AtomicU64,
     answers: AtomicU64,
+    /// Whether what is held may go on.
+    released: watch::Sender<bool>,
 }
 
 #[derive(Default)]
 pub(crate) struct Journal {
     pub(crate) requests: Vec<Recorded>,
     pub(crate) leaks: Vec<Leak>,
+    pub(crate) spent: Vec<Usage>,
 }
 
 impl State {
@@ -110,6 +115,7 @@ impl State {
             handshake_failures: AtomicU64::new(0),
             hang_ups: AtomicU64::new(0),
             answers: AtomicU64::new(0),
+            released: watch::Sender::new(false),
         }
     }
 
@@ -181,6 +187,22 @@ impl State {
     pub(crate) fn note_connection(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed);
         self.connection_ids.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Takes note of an answer that was written to its end.
+    pub(crate) fn note_spent(&self, usage: Option<Usage>) {
+        self.journal().spent.extend(usage);
+    }
+
+    /// Lets go of what is held, or holds from now on.
+    pub(crate) fn set_released(&self, released: bool) {
+        self.released.send_replace(released);
+    }
+
+    /// Waits until what is held may go on.
+    pub(crate) async fn released(&self) {
+        // The sender lives as long as this state.
+        let _ = self.released.subscribe().wait_for(|released| *released).await;
     }
 
     pub(crate) fn note_hang_up(&self) {

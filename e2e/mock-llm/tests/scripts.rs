@@ -8,7 +8,7 @@ use common::{
     End, anthropic, body, data_of, exchange, exchange_on, exchange_until_quiet, find, openai, request,
 };
 use mock_llm::ProviderKind::{Anthropic, OpenAi};
-use mock_llm::{Accept, At, MockProvider, Reply};
+use mock_llm::{Accept, At, MockProvider, Reply, Usage};
 use tokio::net::TcpStream;
 
 const SHORT: Duration = Duration::from_millis(80);
@@ -266,4 +266,28 @@ async fn many_deltas_arrive_whole() {
     let whole: Vec<String> = (0..500).map(|index| format!("{index} ")).collect();
     assert_eq!(texts(&seen), whole);
     assert_eq!(data_of(&seen.body()).last().unwrap(), "[DONE]");
+}
+
+#[tokio::test]
+async fn what_is_held_waits_for_its_release() {
+    let mock = openai().await;
+    mock.set_default(Reply::chunks(["one", "two"]).held_after(2).usage(Usage::new(5, 7)));
+    let held = seen(&mock, Reply::text("never").held(), true).await;
+    assert_eq!((held.raw.len(), held.end), (0, End::Quiet), "not even its headers came");
+    let begun = exchange_until_quiet(mock.address(), &request(OpenAi, &body(OpenAi, true))).await;
+    assert_eq!((texts(&begun), begun.end), (vec!["one".to_owned()], End::Quiet), "the role, and one piece");
+    assert!(mock.spent().is_empty(), "neither is over");
+
+    mock.release();
+    let whole = exchange_until_quiet(mock.address(), &request(OpenAi, &body(OpenAi, true))).await;
+    assert_eq!((texts(&whole), whole.end), (vec!["one".to_owned(), "two".to_owned()], End::Complete));
+    mock.wait_until("the answer is over", |mock| !mock.spent().is_empty()).await;
+    assert_eq!(
+        mock.spent(),
+        [Usage::new(5, 7)],
+        "those that hung up meanwhile were not written to their ends"
+    );
+    mock.hold();
+    let again = exchange_until_quiet(mock.address(), &request(OpenAi, &body(OpenAi, true))).await;
+    assert_eq!(texts(&again), ["one"]);
 }

@@ -4,6 +4,8 @@ use std::process;
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::identities;
+
 /// What differs from run to run, so that an old log never looks like this one's.
 static RUN: LazyLock<String> = LazyLock::new(|| {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
@@ -28,7 +30,7 @@ pub fn provider_keys() -> [(&'static str, &'static str); 2] {
 }
 
 /// Everything that no log line may hold, with a name that a report may hold.
-pub fn unloggable() -> [(&'static str, &'static str); 4] {
-    let [openai, anthropic] = provider_keys();
-    [("a prompt", &PROMPT), openai, anthropic, ("a client's key", &CLIENT_KEY)]
+pub fn unloggable() -> Vec<(&'static str, &'static str)> {
+    let known: [(&str, &str); 2] = [("a prompt", &PROMPT), ("a client's key", &CLIENT_KEY)];
+    known.into_iter().chain(provider_keys()).chain(identities::credentials()).collect()
 }

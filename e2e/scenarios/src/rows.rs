@@ -1,12 +1,16 @@
 //! The table, by theme.
 
+mod budget_modes;
+mod budgets;
 mod connections;
 mod counting;
 mod endpoints;
 mod fallback;
 mod golden;
 mod hostile;
+mod identity;
 mod inexpressible;
+mod key_sets;
 mod limits;
 mod plain;
 mod process;
@@ -55,6 +59,10 @@ pub fn all() -> Vec<Row> {
         spoofing::rows(),
         connections::rows(),
         counting::rows(),
+        identity::rows(),
+        key_sets::rows(),
+        budgets::rows(),
+        budget_modes::rows(),
         tls::rows(),
         trailers::rows(),
         process::rows(),

@@ -91,7 +91,8 @@ pub fn nothing_comes_back(shape: Shape, answer: &Answer, problems: &mut Problems
     let counted = ["x-ai-input-tokens", "x-ai-input-tokens-source"];
     for (name, value) in &answer.headers {
         let ours = (known.contains(&name.as_str()) && shape.has_provider())
-            || (counted.contains(&name.as_str()) && shape == Shape::Counted);
+            || (counted.contains(&name.as_str()) && shape == Shape::Counted)
+            || (name == "x-ai-budget-refused" && shape == Shape::Budgets);
         // What a provider says under Envoy's prefix is taken away by ai-provider's allow-list.
         let internal =
             (name.starts_with("x-envoy-") && shape.has_provider()) || (name.starts_with("x-ai-") && !ours);

@@ -9,6 +9,8 @@ use ai_filters::render::{
 use llm_api::Dialect;
 use serde_json::json;
 
+use crate::identities;
+
 /// What the filters accept of a body, in bytes: small, so that rows about it stay small.
 pub const MAX_BODY: usize = 256 * 1024;
 
@@ -41,6 +43,8 @@ pub enum Shape {
     AnthropicOnly,
     /// As [`Groups`](Self::Groups), Anthropic first and OpenAI second.
     AnthropicFirst,
+    /// As [`Groups`](Self::Groups), where it is asked who is calling, and each user has budgets: see [`identities`](crate::identities).
+    Budgets,
     /// As [`Groups`](Self::Groups), with every prompt counted, limited, and told to who asks.
     Counted,
 }
@@ -58,6 +62,7 @@ impl Shape {
             Self::OtherName => "other_name",
             Self::AnthropicOnly => "anthropic_only",
             Self::AnthropicFirst => "anthropic_first",
+            Self::Budgets => "budgets",
             Self::Counted => "counted",
         }
     }
@@ -74,7 +79,10 @@ impl Shape {
 
     /// Whether providers are offered HTTP/2.
     pub const fn upstream_http2(self) -> bool {
-        matches!(self, Self::Groups | Self::GatewayAlone | Self::AnthropicFirst | Self::Counted)
+        matches!(
+            self,
+            Self::Groups | Self::GatewayAlone | Self::AnthropicFirst | Self::Counted | Self::Budgets
+        )
     }
 
     /// What is to be rendered for it, with the providers on these ports.
@@ -121,9 +129,15 @@ impl Shape {
                 _ => Filters::Both,
             },
             access_log: AccessLog::Json,
+            identity: if self == Self::Budgets {
+                identities::section()
+            } else {
+                LlmRouter::default().identity
+            },
             // Rows are many, and their callers few.
-            budgets: serde_json::Map::new(),
+            budgets: if self == Self::Budgets { budgets() } else { serde_json::Map::new() },
             counting: match self {
+                Self::Budgets => [("mode".to_owned(), json!("exact"))].into_iter().collect(),
                 Self::Counted => {
                     let counting = [
                         ("mode", json!("exact")),
@@ -138,6 +152,22 @@ impl Shape {
             ..LlmRouter::default()
         }
     }
+}
+
+/// What a user has in a minute where there are budgets, in tokens.
+pub const PER_MINUTE: u64 = 2_000;
+/// And in a month: more than any row spends in minutes, unless an answer is longer than was expected.
+pub const PER_MONTH: u64 = 10_000;
+/// And in an hour, in requests.
+pub const REQUESTS_PER_HOUR: u64 = 60;
+
+fn budgets() -> serde_json::Map<String, serde_json::Value> {
+    let limits = json!([
+        {"name": "user-minute", "per": ["user"], "rate": {"amount": PER_MINUTE, "per": "minute"}},
+        {"name": "user-month", "per": ["user"], "quota": {"amount": PER_MONTH, "window": "month"}},
+        {"name": "requests", "per": ["user"], "unit": "requests", "rate": {"amount": REQUESTS_PER_HOUR, "per": "hour"}},
+    ]);
+    [("limits".to_owned(), limits)].into_iter().collect()
 }
 
 /// Where the scripted providers listen.

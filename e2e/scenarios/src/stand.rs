@@ -3,8 +3,9 @@
 use std::env;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use ai_filters::render::{self, FilePath, LlmRouter, Modules};
 use lab::Failure;
@@ -13,12 +14,16 @@ use mock_llm::{CertificateAuthority, Listen, MockProvider, ProviderKind, ServerI
 use tempfile::TempDir;
 
 use crate::canary;
+use crate::identities;
 use crate::problems::Problems;
 use crate::shape::{ANTHROPIC_HOST, OPENAI_HOST, Ports, Shape};
 
 /// What in Envoy's log says that a filter died or a host call was wrong.
 pub(crate) const CRASHES: [&str; 4] =
     ["[critical]", "Uncaught RuntimeError", "panicked at", "envoy bug failure"];
+
+/// How long a row waits at most for its line in the access log.
+const FLUSHED_EVERY: Duration = Duration::from_millis(200);
 
 /// A running shape. Envoy ends with it.
 pub struct Stand {
@@ -68,6 +73,20 @@ impl Equipment {
     }
 }
 
+impl Equipment {
+    /// The same with a module of `make mutants` in the place of ai-gateway.
+    ///
+    /// # Errors
+    /// With one line and a hint when it was not built.
+    pub fn with_mutant(&self, name: &str) -> Result<Self, Failure> {
+        let path = lab::paths::target().join("mutants").join(format!("{name}.wasm"));
+        let missing = || Failure::new(format!("{} was not built", path.display()), "make mutants");
+        let file = path.canonicalize().map_err(|_| missing())?;
+        let gateway = file.to_str().and_then(|file| file.parse().ok()).ok_or_else(missing)?;
+        Ok(Self { modules: Modules { gateway, ..self.modules.clone() }, ..self.clone() })
+    }
+}
+
 impl Stand {
     /// Starts the providers, then Envoy in front of them.
     ///
@@ -87,6 +106,20 @@ impl Stand {
         workers: u32,
         change: impl FnOnce(&mut LlmRouter),
     ) -> Result<Self, Failure> {
+        Self::arranged(shape, equipment, workers, change, |bootstrap, _| bootstrap).await
+    }
+
+    /// The same with something of the rendered bootstrap arranged anew; files for it go into that directory.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn arranged(
+        shape: Shape,
+        equipment: &Equipment,
+        workers: u32,
+        change: impl FnOnce(&mut LlmRouter),
+        arrange: impl FnOnce(String, &Path) -> String,
+    ) -> Result<Self, Failure> {
         let authority = CertificateAuthority::new();
         let directory = tempfile::Builder::new().prefix("scenario-").tempdir().expect("a scratch directory");
         let bundle = directory.path().join("ca.pem");
@@ -97,8 +130,9 @@ impl Stand {
         let bundle = bundle.to_str().and_then(|path| path.parse().ok()).expect("a plain path");
         let mut router = shape.router(ports, bundle, equipment.modules.clone());
         change(&mut router);
+        let bootstrap = arrange(render::bootstrap(&router), directory.path());
         let envoy =
-            envoy(equipment, &router).directory(directory.path()).concurrency(workers).start().await?;
+            envoy_of(equipment, bootstrap).directory(directory.path()).concurrency(workers).start().await?;
         let address = envoy.address().expect("a listener");
         let log_seen = AtomicUsize::new(0);
         Ok(Self { shape, openai, anthropic, address, envoy, authority, log_seen, _directory: directory })
@@ -159,6 +193,7 @@ pub(crate) fn envoy_of(equipment: &Equipment, bootstrap: String) -> Envoy {
         .env("OPENAI_API_KEY", canary::OPENAI_KEY.as_str())
         .env("ANTHROPIC_API_KEY", canary::ANTHROPIC_KEY.as_str())
         .log_level("wasm:debug")
+        .flushed_every(FLUSHED_EVERY)
 }
 
 /// A scripted provider as that shape reaches it, which knows its own key and forbids the client's.
@@ -171,5 +206,8 @@ pub(crate) async fn provider(kind: ProviderKind, shape: Shape, identity: ServerI
         ProviderKind::Anthropic => canary::ANTHROPIC_KEY.as_str(),
     });
     provider.forbid(canary::CLIENT_KEY.as_str());
+    for (_, credential) in identities::credentials() {
+        provider.forbid(credential);
+    }
     provider
 }

@@ -6,6 +6,7 @@ use mock_llm::{MockProvider, ProviderKind, Reply as Script};
 use serde_json::Value;
 
 use super::claims::Claims;
+use super::spending;
 use super::view::{self, CLIENT_KEY, Stream, Wanted, at};
 use crate::Failure;
 use crate::http::{HttpError, Reply};
@@ -33,12 +34,16 @@ pub(super) async fn all(stand: &Stand, claims: &mut Claims) -> Result<(), Failur
     show.fallback_stream(claims).await;
     show.both_down(claims).await;
     show.back_again(claims).await;
+    spending::all(&show, claims).await;
     Ok(())
 }
 
-struct Show<'a> {
-    stand: &'a Stand,
-    scripted: &'a Scripted,
+/// Who asks where it does not matter.
+const USER: &str = "somebody";
+
+pub(super) struct Show<'a> {
+    pub(super) stand: &'a Stand,
+    pub(super) scripted: &'a Scripted,
 }
 
 /// Which providers were asked, in the order of the attempts, and who answered.
@@ -126,17 +131,33 @@ impl Show<'_> {
         }
     }
 
-    fn reset(&self) {
+    pub(super) fn reset(&self) {
         self.scripted.openai.clear();
         self.scripted.anthropic.clear();
     }
 
     /// Asks, and shows the question and all three views. `None` where there was no whole answer, which breaks a claim.
     async fn ask(&self, claims: &mut Claims, prompt: &str, wanted: Wanted) -> Option<(Reply, Stream)> {
+        self.ask_as(claims, USER, prompt, wanted).await
+    }
+
+    /// The same in the name of that user.
+    pub(super) async fn ask_as(
+        &self,
+        claims: &mut Claims,
+        user: &str,
+        prompt: &str,
+        wanted: Wanted,
+    ) -> Option<(Reply, Stream)> {
         let model = &self.stand.model;
         let stream = if wanted == Wanted::Stream { "  stream" } else { "" };
-        claims.saw("client", format_args!("-> POST /v1/chat/completions  model {model}{stream}  {prompt:?}"));
-        let result = async { view::read(self.stand, view::request(model, prompt, wanted)?).await }.await;
+        let who = if user == USER { String::new() } else { format!("  user {user}") };
+        claims.saw(
+            "client",
+            format_args!("-> POST /v1/chat/completions  model {model}{stream}{who}  {prompt:?}"),
+        );
+        let result =
+            async { view::read(self.stand, view::request(model, user, prompt, wanted)?).await }.await;
         if let Ok((reply, stream)) = &result {
             let text = match wanted {
                 Wanted::Stream if reply.status == 200 => stream.text(),
@@ -235,7 +256,7 @@ impl Show<'_> {
         );
     }
 
-    fn error(&self, claims: &mut Claims, reply: &Reply) {
+    pub(super) fn error(&self, claims: &mut Claims, reply: &Reply) {
         let json = reply.json();
         let message = at(&json, "/error/message").as_str().unwrap_or_default();
         claims.claim(

@@ -40,8 +40,13 @@ pub(super) struct Stream {
     pub(super) spread: u128,
 }
 
-/// A chat request as the `openai` SDK makes it.
-pub(super) fn request(model: &str, prompt: &str, wanted: Wanted) -> Result<Request<Bytes>, HttpError> {
+/// A chat request as the `openai` SDK makes it, in the name of that user.
+pub(super) fn request(
+    model: &str,
+    user: &str,
+    prompt: &str,
+    wanted: Wanted,
+) -> Result<Request<Bytes>, HttpError> {
     let mut body = json!({
         "model": model,
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": prompt}],
@@ -49,7 +54,8 @@ pub(super) fn request(model: &str, prompt: &str, wanted: Wanted) -> Result<Reque
     if let (Wanted::Stream, Some(body)) = (wanted, body.as_object_mut()) {
         body.insert("stream".to_owned(), json!(true));
     }
-    client::post_json("/v1/chat/completions", &[("authorization", &format!("Bearer {CLIENT_KEY}"))], &body)
+    let headers = [("authorization", &*format!("Bearer {CLIENT_KEY}")), ("x-user-id", user)];
+    client::post_json("/v1/chat/completions", &headers, &body)
 }
 
 /// Reads an answer piece by piece, timing the pieces. The error of a body that does not end cleanly is the caller's to show.

@@ -32,6 +32,7 @@ pub struct Envoy {
     environment: Vec<(OsString, OsString)>,
     concurrency: u32,
     log_level: String,
+    flushed_every: Option<Duration>,
     directory: Option<PathBuf>,
     directory_of_launch: Option<PathBuf>,
 }
@@ -47,6 +48,7 @@ impl Envoy {
             environment: Vec::new(),
             concurrency: 1,
             log_level: "info".to_owned(),
+            flushed_every: None,
             directory: None,
             directory_of_launch: None,
         }
@@ -70,6 +72,13 @@ impl Envoy {
     #[must_use]
     pub fn log_level(mut self, level: impl Into<String>) -> Self {
         self.log_level = level.into();
+        self
+    }
+
+    /// How long its access log may lag behind; ten seconds where nothing is said.
+    #[must_use]
+    pub const fn flushed_every(mut self, span: Duration) -> Self {
+        self.flushed_every = Some(span);
         self
     }
 
@@ -159,6 +168,9 @@ impl Envoy {
             command.args(["--component-log-level", &self.log_level]);
         } else {
             command.args(["--log-level", &self.log_level]);
+        }
+        if let Some(span) = self.flushed_every {
+            command.args(["--file-flush-interval-msec", &span.as_millis().to_string()]);
         }
         if let Some(launch) = &self.directory_of_launch {
             command.current_dir(launch);

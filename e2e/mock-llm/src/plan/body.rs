@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{Step, wait};
-use crate::reply::{At, Reply, Writes};
+use crate::reply::{At, Held, Reply, Usage, Writes};
 
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
@@ -15,15 +15,17 @@ pub(super) struct Body {
     pub(super) events: Vec<Bytes>,
     /// How many events come before the first content.
     pub(super) preamble: usize,
+    /// What a model's answer cost.
+    pub(super) usage: Option<Usage>,
 }
 
 impl Body {
     pub(super) fn json(status: u16, body: impl Into<Bytes>) -> Self {
-        Self { status, content_type: JSON, events: vec![body.into()], preamble: 0 }
+        Self { status, content_type: JSON, events: vec![body.into()], preamble: 0, usage: None }
     }
 
     pub(super) fn stream(events: Vec<Bytes>, preamble: usize) -> Self {
-        Self { status: 200, content_type: EVENT_STREAM, events, preamble }
+        Self { status: 200, content_type: EVENT_STREAM, events, preamble, usage: None }
     }
 
     pub(super) fn is_stream(&self) -> bool {
@@ -75,6 +77,9 @@ pub(super) fn write(steps: &mut Vec<Step>, reply: &Reply, body: Body) {
     match &reply.writes {
         Writes::PerEvent | Writes::PerByte => {
             for (index, event) in body.events.into_iter().enumerate() {
+                if reply.held == Some(Held::After(index)) {
+                    steps.push(Step::Hold);
+                }
                 if index == preamble {
                     wait(steps, reply.delay_content);
                 } else if index > 0 {

@@ -39,6 +39,15 @@ pub enum At {
     Bytes(usize),
 }
 
+/// A point in a response at which it waits for [`MockProvider::release`](crate::MockProvider::release).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Before the first byte.
+    Whole,
+    /// After that many events of a stream; a JSON body is one event.
+    After(usize),
+}
+
 /// How a response that is cut short ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {

@@ -5,6 +5,12 @@
 //!
 //! A host call that is refused is a value here and not a panic ([`abi`]): a panic takes the worker's VM down.
 
+// Only `make mutants` builds with debug assertions; what is built for shipping, with or without `make`, has none.
+#[cfg(all(any(feature = "blind-swap", feature = "trap"), not(debug_assertions)))]
+compile_error!(
+    "blind-swap and trap are for the tests that test the tests, and are never shipped: build with `make mutants`"
+);
+
 mod abi;
 mod effects;
 mod fetch;

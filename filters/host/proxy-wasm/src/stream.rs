@@ -85,6 +85,9 @@ impl<F: Filter> Context for Stream<F> {}
 impl<F: Filter> HttpContext for Stream<F> {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let headers = header_map::read(MapType::HttpRequestHeaders);
+        if cfg!(feature = "trap") && headers.bytes("x-trap").is_some() {
+            std::process::abort();
+        }
         self.drive(BufferType::HttpRequestBody, Input::RequestHeaders { headers, end_of_stream })
     }
 
