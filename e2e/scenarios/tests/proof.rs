@@ -36,8 +36,9 @@ fn main() {
             Slot::Idle | Slot::Broken(_) => None,
         }
     });
-    let secrets =
-        log.iter().flat_map(|log| canary::unloggable().map(|(what, canary)| (what, log.contains(canary))));
+    let secrets = log
+        .iter()
+        .flat_map(|log| canary::unloggable().into_iter().map(|(what, canary)| (what, log.contains(canary))));
     let told: Vec<_> = secrets.filter(|(_, told)| *told).map(|(what, _)| what).collect();
     if !told.is_empty() {
         eprintln!("Envoy's log tells {}", told.join(", "));
