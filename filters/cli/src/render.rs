@@ -11,6 +11,7 @@ mod listener;
 mod plans;
 mod problem;
 mod routes;
+mod served;
 mod stats;
 mod values;
 mod wasm;
@@ -19,9 +20,10 @@ pub use budget::{Budget, GlobalBudget, OnFailure, Refunds, Window, service_confi
 pub use inputs::token_budgets;
 pub use inputs::{
     AccessLog, Alias, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, Limits, LlmRouter, Modules,
-    Provider,
+    Provider, Tls,
 };
 pub use problem::{Problem, Problems};
+pub use served::{Model, Turn};
 pub use values::{
     BaseUrl, BodyLimit, EnvName, FilePath, Limit, ModelName, ProviderName, Scheme, ServiceAddress,
 };
@@ -57,15 +59,29 @@ pub fn gateway_config(router: &LlmRouter) -> String {
 /// The provider filter's configurations in these inputs' bootstrap, as JSON: one for each cluster whose configuration differs.
 pub fn provider_configs(router: &LlmRouter) -> Vec<String> {
     match router.fallback {
-        Fallback::PriorityGroup => {
-            router.providers.iter().map(|provider| filter_config::fixed_provider(router, provider)).collect()
-        }
+        Fallback::PriorityGroup => router
+            .every_provider()
+            .map(|(served, provider)| filter_config::fixed_provider(router, served, provider))
+            .collect(),
         Fallback::PreviousPriorities => vec![filter_config::selected_provider(router)],
     }
 }
 
 fn heading(router: &LlmRouter) -> String {
-    let order: Vec<&str> = router.providers.iter().map(|provider| provider.name.as_str()).collect();
+    let order = |providers: &[Provider]| {
+        let attempts = served::attempts(providers);
+        let sharing = attempts.iter().map(|sharing| {
+            sharing.iter().map(|provider| provider.name.as_str()).collect::<Vec<_>>().join(" or ")
+        });
+        sharing.collect::<Vec<_>>().join(", ")
+    };
+    let models: Vec<String> = router
+        .served()
+        .map(|served| {
+            let (model, order) = (served.name.as_str(), order(served.providers));
+            format!("Clients ask for {model}; providers in the order of attempts: {order}.")
+        })
+        .collect();
     let shape = match router.fallback {
         Fallback::PriorityGroup => {
             "one cluster per provider; each retry takes the next group of a priority_group cluster specifier \
@@ -78,11 +94,14 @@ fn heading(router: &LlmRouter) -> String {
     };
     format!(
         "Rendered by `ai-filters render {what}`; change its inputs, not this file.\n\n\
-         Clients ask for {model}; providers in the order of attempts: {order}.\n\
+         {models}\n\
          Fallback: {shape}",
-        model = router.model.as_str(),
-        order = order.join(", "),
-        what = if router.global_budget.is_some() { "global-budget" } else { "llm-router" },
+        models = models.join("\n"),
+        what = match (&router.route_file, &router.global_budget) {
+            (Some(name), _) => format!("route {name}"),
+            (None, Some(_)) => "global-budget".to_owned(),
+            (None, None) => "llm-router".to_owned(),
+        },
     )
 }
 

@@ -8,8 +8,8 @@
 )]
 
 use ai_filters::render::{
-    AccessLog, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, Limit, LlmRouter, Problem, Provider,
-    bootstrap, gateway_config, provider_configs,
+    AccessLog, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, Limit, Limits, LlmRouter, Model, Problem,
+    Provider, Turn, bootstrap, gateway_config, provider_configs,
 };
 use config::{GatewayConfig, ProviderConfig, Selection};
 use serde_json::{Value, json};
@@ -392,4 +392,87 @@ fn only_envoys_own_answers_are_reshaped_and_only_where_no_filter_does_it() {
         );
         assert!(!filter["response_flag_filter"]["flags"].as_array().unwrap().contains(&json!("URX")));
     }
+}
+
+/// `gpt-4` as in the example, and `fast`: two that share the first attempt, nine to one, then a third.
+fn two_models() -> LlmRouter {
+    let named = |provider: Provider, name: &str| Provider { name: name.parse().unwrap(), ..provider };
+    let fast = Model {
+        name: "fast".parse().unwrap(),
+        providers: vec![
+            Provider { weight: 9, ..named(Provider::openai(), "big") },
+            Provider { turn: Turn::Beside, ..named(Provider::openai(), "canary") },
+            named(Provider::anthropic(), "last"),
+        ],
+        limits: Limits {
+            total: Limit::seconds(20),
+            answer: Limit::seconds(20),
+            idle: Limit::seconds(9),
+            first_byte: Limit::seconds(2),
+        },
+        max_input_tokens: Some(7),
+    };
+    LlmRouter { more_models: vec![fast], ..LlmRouter::default() }
+}
+
+#[test]
+fn each_model_has_its_own_routes_limits_and_providers() {
+    for fallback in SHAPES {
+        let router = LlmRouter { fallback, ..two_models() };
+        router.check().unwrap();
+        let root = read(&router);
+        let routes = routes(&root);
+        assert_eq!(routes.len(), 13, "six for each model, and one for everything else");
+        let answer = route(&routes, "llm-fast/answer");
+        assert_eq!(answer["match"]["headers"][0]["string_match"]["exact"], "fast");
+        assert_eq!(answer["route"]["timeout"], "20s");
+        assert_eq!(answer["route"]["retry_policy"]["num_retries"], 1, "three providers, two attempts");
+        assert_eq!(route(&routes, "llm-fast,big,canary/answer")["route"]["retry_policy"]["num_retries"], 0);
+        assert_eq!(route(&routes, "llm-gpt-4/answer")["route"]["timeout"], "900s");
+        assert_eq!(manager(&root)["stream_idle_timeout"], "900s", "the longest of all");
+        let config = GatewayConfig::parse(gateway_config(&router).as_bytes(), &|_| None).unwrap();
+        assert_eq!(config.models.resolve("fast").unwrap().model, "fast");
+    }
+}
+
+#[test]
+fn providers_share_an_attempt_by_their_weights() {
+    let root = read(&two_models());
+    let specifiers = &manager(&root)["route_config"]["cluster_specifier_plugins"];
+    let fast =
+        specifiers.as_array().unwrap().iter().find(|one| one["extension"]["name"] == "llm-fast").unwrap();
+    let shared = json!([{"cluster_name": "big", "weight": 9}, {"cluster_name": "canary", "weight": 1}]);
+    let groups = &fast["extension"]["typed_config"]["priority_groups"];
+    assert_eq!(groups[0], json!({"name": "big,canary", "clusters": shared}));
+    assert_eq!(groups[1]["clusters"], json!([{"cluster_name": "last", "weight": 1}]));
+
+    let root = read(&LlmRouter { fallback: Fallback::PreviousPriorities, ..two_models() });
+    let clusters = clusters(&root);
+    let fast = clusters.iter().find(|cluster| cluster["name"] == "llm-fast").unwrap();
+    let first = &fast["load_assignment"]["endpoints"][0]["lb_endpoints"];
+    assert_eq!(
+        (&first[0]["load_balancing_weight"], &first[1]["load_balancing_weight"]),
+        (&json!(9), &json!(1))
+    );
+    assert!(
+        fast["load_assignment"]["endpoints"][1]["lb_endpoints"][0].get("load_balancing_weight").is_none()
+    );
+}
+
+#[test]
+fn several_models_need_what_tells_them_apart() {
+    for router in [
+        LlmRouter { headers_held: HeadersHeld::No, ..two_models() },
+        LlmRouter { filters: Filters::ProviderOnly, ..two_models() },
+    ] {
+        let problems = router.check().unwrap_err();
+        assert!(problems.iter().any(|(_, problem)| *problem == Problem::ModelsNeedHeaders), "{problems}");
+    }
+    let mut twice = two_models();
+    twice.more_models[0].providers[0].name = "openai".parse().unwrap();
+    let problems = twice.check().unwrap_err();
+    assert!(
+        problems.iter().any(|(_, problem)| matches!(problem, Problem::DuplicateProvider { .. })),
+        "{problems}"
+    );
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ai_filters::render::{
     AccessLog, Alias, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, LlmRouter, Problem, Problems,
-    Provider, bootstrap, token_budgets,
+    Provider, Turn, bootstrap, token_budgets,
 };
 use clap::ValueEnum;
 use llm_api::Dialect;
@@ -325,6 +325,8 @@ fn provider(place: &str, text: &str, problems: &mut Problems) -> Option<Provider
         base_url: base_url?,
         model: model?,
         auth: auth?,
+        turn: Turn::Next,
+        weight: 1,
         extra: serde_json::Map::new(),
     })
 }

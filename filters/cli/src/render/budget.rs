@@ -103,7 +103,7 @@ impl GlobalBudget {
             problems
                 .push("envoy", Problem::BudgetEnvoyTooOld { given: router.envoy.0, needed: OLDEST_ENVOY.0 });
         }
-        if router.providers.iter().any(|provider| provider.name.as_str() == CLUSTER) {
+        if router.every_provider().any(|(_, provider)| provider.name.as_str() == CLUSTER) {
             problems.push("providers", Problem::ClusterTaken { name: CLUSTER });
         }
     }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::plans::{Plan, plans};
+use super::served::Served;
 use super::{
-    EnvName, Fallback, LlmRouter, Provider, Scheme, budget, filter_config, socket_address, typed, wasm,
+    EnvName, Fallback, Limits, LlmRouter, Provider, Scheme, budget, filter_config, socket_address, typed,
+    wasm,
 };
 use crate::yaml::{List, Map};
 
@@ -33,8 +35,8 @@ pub(super) fn name(provider: &Provider) -> &str {
 }
 
 /// How long a connection may take: no longer than the first content, which it comes before.
-pub(super) fn connect_timeout(router: &LlmRouter) -> Duration {
-    CONNECT.min(router.limits.first_byte.duration())
+pub(super) fn connect_timeout(limits: Limits) -> Duration {
+    CONNECT.min(limits.first_byte.duration())
 }
 
 /// All clusters.
@@ -51,28 +53,30 @@ pub(super) fn clusters(router: &LlmRouter) -> List {
 fn of_providers(router: &LlmRouter) -> List {
     match router.fallback {
         Fallback::PriorityGroup => {
-            router.providers.iter().map(|provider| of_provider(router, provider)).collect()
+            router.every_provider().map(|(served, provider)| of_provider(router, served, provider)).collect()
         }
         // The full plan first: it is the one that a reader looks for.
         Fallback::PreviousPriorities => {
-            plans(router).iter().rev().map(|plan| of_plan(router, plan)).collect()
+            let mut plans = plans(router);
+            plans.reverse();
+            plans.iter().map(|plan| of_plan(router, plan)).collect()
         }
     }
 }
 
 /// A provider's own cluster, with its own TLS, limits and filter.
-fn of_provider(router: &LlmRouter, provider: &Provider) -> Map {
+fn of_provider(router: &LlmRouter, served: Served<'_>, provider: &Provider) -> Map {
     let endpoints =
         List::new().item(Map::new().with("lb_endpoints", List::new().item(endpoint(provider, Map::new()))));
     let endpoints =
         if provider.base_url.is_address() { endpoints } else { endpoints.why(NO_ADDRESS).item(nowhere()) };
     let filter = router.filters.provider().then(|| wasm::Filter {
-        configuration: filter_config::fixed_provider(router, provider),
+        configuration: filter_config::fixed_provider(router, served, provider),
         env: provider.key_env().into_iter().map(EnvName::as_str).collect(),
         ..provider_filter(router)
     });
     let tls = provider.base_url.scheme() == Scheme::Https;
-    let cluster = base(router, name(provider), endpoints);
+    let cluster = base(served.limits, name(provider), endpoints);
     let cluster =
         if tls { cluster.with("transport_socket", tls_socket(fixed_tls(router, provider))) } else { cluster };
     cluster.with("typed_extension_protocol_options", protocol(if tls { Alpn::Yes } else { Alpn::No }, filter))
@@ -81,24 +85,14 @@ fn of_provider(router: &LlmRouter, provider: &Provider) -> Map {
 /// One cluster for all providers of a plan, each in a priority of its own.
 fn of_plan(router: &LlmRouter, plan: &Plan<'_>) -> Map {
     let mut endpoints = List::new();
-    for (priority, provider) in (0_u64..).zip(&plan.providers) {
-        let (namespace, key) = filter_config::PROVIDER_METADATA;
-        let metadata = Map::new().with(namespace, Map::new().with(key, provider.name.as_str()).inline());
-        let metadata = match own_socket(provider) {
-            Some(label) => {
-                metadata.with("envoy.transport_socket_match", Map::new().with(SOCKET, label).inline())
-            }
-            None => metadata,
-        };
-        let group = Map::new().with("priority", priority).with(
-            "lb_endpoints",
-            List::new().item(endpoint(provider, Map::new().with("filter_metadata", metadata))),
-        );
-        endpoints = endpoints.item(group);
+    for (priority, sharing) in (0_u64..).zip(plan.attempts()) {
+        let weighted = sharing.len() > 1;
+        let hosts: List = sharing.into_iter().map(|provider| host(provider, weighted)).collect();
+        endpoints = endpoints.item(Map::new().with("priority", priority).with("lb_endpoints", hosts));
     }
     let plaintext = plan.providers.iter().any(|provider| provider.base_url.scheme() == Scheme::Http);
     let sockets = own_sockets(router, plan);
-    let cluster = base(router, &plan.name, endpoints);
+    let cluster = base(plan.served.limits, &plan.name, endpoints);
     let cluster = if sockets == List::new() {
         cluster
     } else {
@@ -117,9 +111,21 @@ fn of_plan(router: &LlmRouter, plan: &Plan<'_>) -> Map {
     cluster.with("typed_extension_protocol_options", protocol(alpn, filter))
 }
 
+/// An endpoint that says whose it is, and how often it is chosen where others share its attempt.
+fn host(provider: &Provider, weighted: bool) -> Map {
+    let (namespace, key) = filter_config::PROVIDER_METADATA;
+    let metadata = Map::new().with(namespace, Map::new().with(key, provider.name.as_str()).inline());
+    let metadata = match own_socket(provider) {
+        Some(label) => metadata.with("envoy.transport_socket_match", Map::new().with(SOCKET, label).inline()),
+        None => metadata,
+    };
+    endpoint(provider, Map::new().with("filter_metadata", metadata))
+        .with_some("load_balancing_weight", weighted.then_some(u64::from(provider.weight)))
+}
+
 fn keys(router: &LlmRouter) -> Vec<&str> {
     let mut keys: Vec<&str> = Vec::new();
-    for key in router.providers.iter().filter_map(Provider::key_env).map(EnvName::as_str) {
+    for key in router.every_provider().filter_map(|(_, provider)| provider.key_env()).map(EnvName::as_str) {
         if !keys.contains(&key) {
             keys.push(key);
         }
@@ -138,7 +144,7 @@ fn provider_filter(router: &LlmRouter) -> wasm::Filter<'_> {
 }
 
 /// What every cluster has.
-pub(super) fn base(router: &LlmRouter, name: &str, endpoints: List) -> Map {
+pub(super) fn base(limits: Limits, name: &str, endpoints: List) -> Map {
     let thresholds = Map::new()
         .with("max_connections", UNDER_WAY)
         .with("max_pending_requests", UNDER_WAY)
@@ -149,7 +155,7 @@ pub(super) fn base(router: &LlmRouter, name: &str, endpoints: List) -> Map {
         .with("type", "STRICT_DNS")
         .why("A machine without IPv6 must not be sent to an IPv6 address.")
         .with("dns_lookup_family", "V4_PREFERRED")
-        .with("connect_timeout", connect_timeout(router))
+        .with("connect_timeout", connect_timeout(limits))
         .why(
             "Envoy's default is three retries at a time, so a provider that is down would take the gateway with it under any load; and a \
              request that meets one of these limits is not retried elsewhere.",

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::served::Served;
 use super::{Auth, HeadersHeld, LlmRouter, Provider};
 
 /// Where ai-provider finds its provider's name in the metadata of the chosen host: namespace and key.
@@ -10,22 +11,13 @@ pub(super) const PROVIDER_METADATA: (&str, &str) = ("ai", "provider");
 
 /// ai-gateway's.
 pub(super) fn gateway(router: &LlmRouter) -> String {
-    let targets = router.providers.iter().map(|provider| Target {
-        provider: provider.name.as_str(),
-        api: provider.api.name(),
-        model: provider.model.as_str(),
-    });
     let aliases = router
         .aliases
         .iter()
         .map(|alias| Alias { pattern: &alias.pattern, model: alias.model.as_str() })
         .collect();
     pretty(&Gateway {
-        models: vec![Model {
-            name: router.model.as_str(),
-            targets: targets.collect(),
-            max_input_tokens: router.max_input_tokens,
-        }],
+        models: router.served().map(model).collect(),
         aliases,
         max_body_bytes: router.max_body.bytes(),
         headers_held: router.headers_held == HeadersHeld::Yes,
@@ -37,13 +29,26 @@ pub(super) fn gateway(router: &LlmRouter) -> String {
     })
 }
 
+fn model(served: Served<'_>) -> Model<'_> {
+    let targets = served.providers.iter().map(|provider| Target {
+        provider: provider.name.as_str(),
+        api: provider.api.name(),
+        model: provider.model.as_str(),
+    });
+    Model {
+        name: served.name.as_str(),
+        targets: targets.collect(),
+        max_input_tokens: served.max_input_tokens,
+    }
+}
+
 /// The section, with a lease that outlasts every request.
 fn budgets(router: &LlmRouter) -> Map<String, Value> {
     /// A request that was cut at its time limit has to be settled, too.
     const MARGIN: u64 = 60;
     let mut budgets = router.budgets.clone();
     if !budgets.is_empty() && !budgets.contains_key("lease_seconds") {
-        let total = router.limits.total.duration();
+        let total = router.longest().duration();
         let seconds =
             total.as_secs().saturating_add(u64::from(total.subsec_nanos() > 0)).saturating_add(MARGIN);
         budgets.insert("lease_seconds".to_owned(), Value::from(seconds));
@@ -58,11 +63,11 @@ pub(super) fn gateway_env(router: &LlmRouter) -> Vec<&str> {
 }
 
 /// ai-provider's, in a cluster of that provider alone. It names no other provider's key.
-pub(super) fn fixed_provider(router: &LlmRouter, provider: &Provider) -> String {
+pub(super) fn fixed_provider(router: &LlmRouter, served: Served<'_>, provider: &Provider) -> String {
     pretty(&Providers {
         provider: Some(provider.name.as_str()),
         select: None,
-        providers: vec![object(router, provider)],
+        providers: vec![object(served, provider)],
         max_body_bytes: router.max_body.bytes(),
     })
 }
@@ -73,7 +78,7 @@ pub(super) fn selected_provider(router: &LlmRouter) -> String {
     pretty(&Providers {
         provider: None,
         select: Some(Select { host_metadata: [namespace, key] }),
-        providers: router.providers.iter().map(|provider| object(router, provider)).collect(),
+        providers: router.every_provider().map(|(served, provider)| object(served, provider)).collect(),
         max_body_bytes: router.max_body.bytes(),
     })
 }
@@ -159,13 +164,13 @@ pub(super) const RENDERED: [&str; 6] =
     ["api", "authority", "base_path", "model", "model_name_override", "auth"];
 
 /// One provider's name and object.
-fn object<'a>(router: &'a LlmRouter, provider: &'a Provider) -> (&'a str, ProviderObject<'a>) {
+fn object<'a>(served: Served<'a>, provider: &'a Provider) -> (&'a str, ProviderObject<'a>) {
     let object = ProviderObject {
         api: provider.api.name(),
         authority: provider.base_url.authority(),
         base_path: provider.base_url.path(),
         model: provider.model.as_str(),
-        model_name_override: (provider.model != router.model).then(|| router.model.as_str()),
+        model_name_override: (provider.model != *served.name).then(|| served.name.as_str()),
         auth: match &provider.auth {
             Auth::ApiKey(env) => AuthObject::ApiKey { env: env.as_str() },
             Auth::None => AuthObject::None,

@@ -7,8 +7,8 @@ use llm_api::Dialect;
 use serde_json::{Map, Value, json};
 
 use super::{
-    BaseUrl, BodyLimit, EnvName, FilePath, GlobalBudget, Limit, ModelName, Problem, Problems, ProviderName,
-    filter_config,
+    BaseUrl, BodyLimit, EnvName, FilePath, GlobalBudget, Limit, Model, ModelName, Problem, Problems,
+    ProviderName, Turn, filter_config, served,
 };
 
 /// Providers that one request may try. Each is a retry with the whole body; after the eighth nobody waits any more.
@@ -25,7 +25,9 @@ pub struct LlmRouter {
     pub admin_port: u16,
     /// The model's name as clients say it.
     pub model: ModelName,
-    /// Other names that clients may say for it.
+    /// Further models on the same endpoint, each with providers of its own.
+    pub more_models: Vec<Model>,
+    /// Other names that clients may say for them.
     pub aliases: Vec<Alias>,
     /// Who serves it, in the order of the attempts.
     pub providers: Vec<Provider>,
@@ -60,6 +62,19 @@ pub struct LlmRouter {
     pub access_log: AccessLog,
     /// The Envoy that will read it.
     pub envoy: EnvoyVersion,
+    /// The certificate that clients are shown; without one they are served in plain HTTP.
+    pub tls: Option<Tls>,
+    /// The name of the file that all this comes from, for the heading, where it comes from one.
+    pub route_file: Option<String>,
+}
+
+/// The certificate that clients are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate and those that lead to its authority, PEM.
+    pub certificate: FilePath,
+    /// Its private key, PEM.
+    pub key: FilePath,
 }
 
 /// Another name for a model.
@@ -84,6 +99,10 @@ pub struct Provider {
     pub model: ModelName,
     /// How it knows us.
     pub auth: Auth,
+    /// When it is tried.
+    pub turn: Turn,
+    /// How often it is chosen among those that share its attempt.
+    pub weight: u32,
     /// More members of its object in ai-provider's configuration, such as `default_max_tokens`; none that is rendered anyway.
     pub extra: Map<String, Value>,
 }
@@ -172,7 +191,7 @@ impl LlmRouter {
     pub fn check(&self) -> Result<(), Problems> {
         let mut problems = Problems::default();
         let mut names = BTreeSet::new();
-        for provider in &self.providers {
+        for (_, provider) in self.every_provider() {
             if !names.insert(&provider.name) {
                 problems.push(
                     "providers",
@@ -186,18 +205,20 @@ impl LlmRouter {
                 );
             }
         }
-        match self.providers.len() {
-            0 => problems.push("providers", Problem::NoProvider),
-            count if count > MAX_PROVIDERS => {
-                problems.push("providers", Problem::TooManyProviders { count, max: MAX_PROVIDERS });
+        for served in self.served() {
+            match served::attempts(served.providers).len() {
+                0 => problems.push("providers", Problem::NoProvider),
+                count if count > MAX_PROVIDERS => {
+                    problems.push("providers", Problem::TooManyProviders { count, max: MAX_PROVIDERS });
+                }
+                _ => {}
             }
-            _ => {}
-        }
-        let Limits { first_byte, idle, answer, total } = self.limits;
-        for (part, limit) in [("first-byte", first_byte), ("idle", idle), ("answer", answer)] {
-            if limit > total {
+            for part in served.limits.above_total() {
                 problems.push("limits", Problem::LimitAboveTotal { part });
             }
+        }
+        if !self.more_models.is_empty() && !self.routes_by_headers() {
+            problems.push("models", Problem::ModelsNeedHeaders);
         }
         if self.listen.port() == self.admin_port {
             problems.push("admin-port", Problem::SamePort { port: self.admin_port });
@@ -252,6 +273,7 @@ impl Default for LlmRouter {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 10_000),
             admin_port: 9901,
             model: ModelName::of_example("gpt-4"),
+            more_models: Vec::new(),
             aliases: Vec::new(),
             providers: vec![Provider::openai(), Provider::anthropic()],
             counting: Map::new(),
@@ -269,6 +291,8 @@ impl Default for LlmRouter {
             filters: Filters::Both,
             access_log: AccessLog::Json,
             envoy: EnvoyVersion::default(),
+            tls: None,
+            route_file: None,
         }
     }
 }
@@ -282,6 +306,8 @@ impl Provider {
             base_url: BaseUrl::of_example("api.openai.com", "/v1"),
             model: ModelName::of_example("gpt-4"),
             auth: Auth::ApiKey(EnvName::of_example("OPENAI_API_KEY")),
+            turn: Turn::Next,
+            weight: 1,
             extra: Map::new(),
         }
     }
@@ -294,6 +320,8 @@ impl Provider {
             base_url: BaseUrl::of_example("api.anthropic.com", ""),
             model: ModelName::of_example("claude-3-opus"),
             auth: Auth::ApiKey(EnvName::of_example("ANTHROPIC_API_KEY")),
+            turn: Turn::Next,
+            weight: 1,
             extra: Map::new(),
         }
     }
@@ -304,6 +332,15 @@ impl Provider {
             Auth::ApiKey(env) => Some(env),
             Auth::None => None,
         }
+    }
+}
+
+impl Limits {
+    /// The limits that are longer than the total.
+    pub fn above_total(self) -> impl Iterator<Item = &'static str> {
+        let Self { first_byte, idle, answer, total } = self;
+        let parts = [("first-byte", first_byte), ("idle", idle), ("answer", answer)];
+        parts.into_iter().filter(move |(_, limit)| *limit > total).map(|(part, _)| part)
     }
 }
 

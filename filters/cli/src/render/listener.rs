@@ -2,7 +2,9 @@
 
 use seam::names;
 
-use super::{AccessLog, HeadersHeld, LlmRouter, budget, filter_config, routes, socket_address, typed, wasm};
+use super::{
+    AccessLog, FilePath, HeadersHeld, LlmRouter, budget, filter_config, routes, socket_address, typed, wasm,
+};
 use crate::yaml::{List, Map};
 
 /// How long a client may take to send its headers, in seconds.
@@ -28,7 +30,22 @@ pub(super) fn listener(router: &LlmRouter) -> Map {
              a word, so it is twice the filters' max_body_bytes: theirs is always met first.",
         )
         .with("per_connection_buffer_limit_bytes", u64::from(router.max_body.envoy_bytes()))
-        .with("filter_chains", List::new().item(Map::new().with("filters", List::new().item(connection_manager(router)))))
+        .with("filter_chains", List::new().item(filter_chain(router)))
+}
+
+fn filter_chain(router: &LlmRouter) -> Map {
+    let chain = Map::new().with("filters", List::new().item(connection_manager(router)));
+    let Some(tls) = &router.tls else { return chain };
+    let file = |path: &FilePath| Map::new().with("filename", path.as_str()).inline();
+    let certificate =
+        Map::new().with("certificate_chain", file(&tls.certificate)).with("private_key", file(&tls.key));
+    let common = Map::new()
+        .with("alpn_protocols", ["h2", "http/1.1"].into_iter().collect::<List>().inline())
+        .with("tls_certificates", List::new().item(certificate));
+    let context = typed("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext")
+        .with("common_tls_context", common);
+    let socket = Map::new().with("name", "envoy.transport_sockets.tls").with("typed_config", context);
+    chain.with("transport_socket", socket)
 }
 
 fn connection_manager(router: &LlmRouter) -> Map {
@@ -71,7 +88,7 @@ fn connection_manager(router: &LlmRouter) -> Map {
         .with("request_headers_timeout", seconds(HEADERS_SECONDS))
         .with("request_timeout", seconds(REQUEST_SECONDS))
         .why("While a provider thinks, nothing moves on the client's side: only the total may end that. Routes have the rest.")
-        .with("stream_idle_timeout", router.limits.total.duration());
+        .with("stream_idle_timeout", router.longest().duration());
     if router.access_log == AccessLog::Json {
         config = config
             .why("No body, no header that may hold a credential, no query. `-` or null is what was never known.")

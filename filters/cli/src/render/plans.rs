@@ -6,13 +6,16 @@
 
 use llm_api::Dialect;
 
+use super::served::{Served, attempts};
 use super::{LlmRouter, Provider};
 
-/// The full plan's name; a narrowed one adds its providers'.
+/// The full plan's name where there is one model; a narrowed one adds its providers'.
 const FULL: &str = "llm";
 
-/// Some of the providers, in the order of the attempts.
+/// Some of a model's providers, in the order of the attempts.
 pub(super) struct Plan<'a> {
+    /// The model.
+    pub(super) served: Served<'a>,
     /// Its name: of a cluster or a cluster specifier, and the first part of its routes'.
     pub(super) name: String,
     /// What the plan header says for it; none for the full plan.
@@ -21,15 +24,24 @@ pub(super) struct Plan<'a> {
     pub(super) providers: Vec<&'a Provider>,
 }
 
-/// Every plan, the narrowed ones first, as routes have to stand.
+/// Every plan of every model, of each model the narrowed ones first, as routes have to stand.
 pub(super) fn plans(router: &LlmRouter) -> Vec<Plan<'_>> {
+    router.served().flat_map(|served| of_model(router, served)).collect()
+}
+
+fn of_model<'a>(router: &LlmRouter, served: Served<'a>) -> Vec<Plan<'a>> {
     let mut apis: Vec<Dialect> = Vec::new();
-    for provider in &router.providers {
+    for provider in served.providers {
         if !apis.contains(&provider.api) {
             apis.push(provider.api);
         }
     }
-    let full = Plan { name: FULL.to_owned(), header: None, providers: router.providers.iter().collect() };
+    // No name of a model holds a comma, so a narrowed plan of one model is never named as another's.
+    let (name, comma) = match router.more_models.as_slice() {
+        [] => (FULL.to_owned(), "-"),
+        _ => (format!("{FULL}-{}", served.name.as_str()), ","),
+    };
+    let full = Plan { served, name, header: None, providers: served.providers.iter().collect() };
     if !router.routes_by_headers() {
         return vec![full];
     }
@@ -38,18 +50,25 @@ pub(super) fn plans(router: &LlmRouter) -> Vec<Plan<'_>> {
         .unwrap_or(u32::MAX)
         .saturating_sub(1);
     let narrowed = (1..all_apis).map(|chosen| {
-        let providers = router.providers.iter().filter(|provider| {
+        let providers = served.providers.iter().filter(|provider| {
             apis.iter().position(|api| *api == provider.api).is_some_and(|bit| (chosen >> bit) & 1 == 1)
         });
-        Plan::narrowed(providers.collect())
+        full.narrowed(comma, providers.collect())
     });
-    narrowed.chain([full]).collect()
+    let narrowed: Vec<_> = narrowed.collect();
+    narrowed.into_iter().chain([full]).collect()
 }
 
 impl<'a> Plan<'a> {
-    fn narrowed(providers: Vec<&'a Provider>) -> Self {
+    fn narrowed(&self, separator: &str, providers: Vec<&'a Provider>) -> Self {
         let names: Vec<&str> = providers.iter().map(|provider| provider.name.as_str()).collect();
-        Self { name: format!("{FULL}-{}", names.join("-")), header: Some(names.join(",")), providers }
+        let name = format!("{}{separator}{}", self.name, names.join(separator));
+        Self { served: self.served, name, header: Some(names.join(",")), providers }
+    }
+
+    /// Who shares each attempt.
+    pub(super) fn attempts(&self) -> Vec<Vec<&'a Provider>> {
+        attempts(self.providers.iter().copied())
     }
 
     /// The one provider, where there is no other.
@@ -60,8 +79,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Attempts after the first: one for each further provider.
+    /// Attempts after the first.
     pub(super) fn retries(&self) -> u64 {
-        u64::try_from(self.providers.len()).unwrap_or(u64::MAX).saturating_sub(1)
+        u64::try_from(self.attempts().len()).unwrap_or(u64::MAX).saturating_sub(1)
     }
 }

@@ -155,6 +155,9 @@ pub enum Problem {
         /// How many there may be.
         max: usize,
     },
+    /// Several models where nothing tells routes apart.
+    #[error("several models cannot be told apart without ai-gateway and held headers")]
+    ModelsNeedHeaders,
     /// A limit on a part that is longer than the limit on the whole.
     #[error("{part} is longer than the total time limit")]
     LimitAboveTotal {
@@ -223,6 +226,7 @@ impl Problem {
             Self::DuplicateProvider { .. } => "give one of them another name; it is only a label".into(),
             Self::RenderedAnyway { .. } => "leave it out of the extra members".into(),
             Self::TooManyProviders { max, .. } => format!("at most {max}"),
+            Self::ModelsNeedHeaders => "install it, let it hold headers, or serve one model".into(),
             Self::LimitAboveTotal { .. } => "raise the total or lower the part".into(),
             Self::SamePort { .. } => "choose another for one of them".into(),
             Self::EnvoyTooOld { needed, .. } => {

@@ -6,7 +6,7 @@ use llm_api::{ApiError, Dialect, ErrorKind};
 use seam::names;
 
 use super::plans::{Plan, plans};
-use super::{Fallback, LlmRouter, budget, clusters, typed};
+use super::{Fallback, LlmRouter, Provider, budget, clusters, typed};
 use crate::yaml::{List, Map, Yaml};
 
 /// What the next attempt waits at most. It goes to another provider, so there is nothing to wait for.
@@ -31,7 +31,7 @@ pub(super) fn route_config(router: &LlmRouter) -> Map {
     let mut routes = List::new();
     for plan in &plans {
         for kind in kinds {
-            routes = routes.why(reason(plan, *kind)).item(route(router, plan, *kind));
+            routes = routes.why(reason(router, plan, *kind)).item(route(router, plan, *kind));
         }
     }
     if router.routes_by_headers() {
@@ -88,10 +88,11 @@ pub(super) fn route_config(router: &LlmRouter) -> Map {
         .with("virtual_hosts", List::new().item(host))
 }
 
-fn reason(plan: &Plan<'_>, kind: Kind) -> String {
+fn reason(router: &LlmRouter, plan: &Plan<'_>, kind: Kind) -> String {
     let whom = match &plan.header {
         Some(providers) => format!("ai-gateway found that only these can express the request: {providers}"),
-        None => "Every provider".to_owned(),
+        None if router.more_models.is_empty() => "Every provider".to_owned(),
+        None => format!("Every provider of {}", plan.served.name.as_str()),
     };
     match kind {
         Kind::Stream => format!("{whom}. Streams."),
@@ -112,7 +113,7 @@ fn route(router: &LlmRouter, plan: &Plan<'_>, kind: Kind) -> Map {
     };
     let mut headers = List::new();
     if kind != Kind::Either {
-        headers = headers.item(exactly(names::MODEL_HEADER, router.model.as_str()));
+        headers = headers.item(exactly(names::MODEL_HEADER, plan.served.name.as_str()));
     }
     if let Some(providers) = &plan.header {
         headers = headers.item(exactly(names::PLAN_HEADER, providers));
@@ -142,14 +143,14 @@ fn action(router: &LlmRouter, plan: &Plan<'_>, kind: Kind) -> Map {
     };
     let target = target
         .why("The whole request over all attempts, to the last byte.")
-        .with("timeout", router.limits.total.duration());
+        .with("timeout", plan.served.limits.total.duration());
     let target = if kind == Kind::Stream {
         target
             .why(
                 "The gap between two pieces of a stream; never less than all attempts may take to begin, since that time counts too. \
                  Not per_try_idle_timeout: it stops working once per_try_timeout has passed, even where that had nothing to end.",
             )
-            .with("idle_timeout", gap(router, plan))
+            .with("idle_timeout", gap(plan))
     } else {
         target
     };
@@ -157,15 +158,16 @@ fn action(router: &LlmRouter, plan: &Plan<'_>, kind: Kind) -> Map {
 }
 
 /// How long nothing may move on a stream. The clock also runs while attempts are made, so it outlasts all of them.
-fn gap(router: &LlmRouter, plan: &Plan<'_>) -> Duration {
-    let attempts = u32::try_from(plan.providers.len()).unwrap_or(u32::MAX);
-    let first_byte = router.limits.first_byte.duration();
-    let attempt = clusters::connect_timeout(router).saturating_add(first_byte).saturating_add(BACK_OFF.1);
-    router.limits.idle.duration().max(attempt.saturating_mul(attempts))
+fn gap(plan: &Plan<'_>) -> Duration {
+    let limits = plan.served.limits;
+    let attempts = u32::try_from(plan.attempts().len()).unwrap_or(u32::MAX);
+    let first_byte = limits.first_byte.duration();
+    let attempt = clusters::connect_timeout(limits).saturating_add(first_byte).saturating_add(BACK_OFF.1);
+    limits.idle.duration().max(attempt.saturating_mul(attempts))
 }
 
 fn retry_policy(router: &LlmRouter, plan: &Plan<'_>, kind: Kind) -> Map {
-    let limits = router.limits;
+    let limits = plan.served.limits;
     let (base, max) = BACK_OFF;
     let policy = Map::new()
         .why(
@@ -212,18 +214,7 @@ fn retry_policy(router: &LlmRouter, plan: &Plan<'_>, kind: Kind) -> Map {
 fn specifiers(plans: &[Plan<'_>]) -> Option<List> {
     let mut specifiers = List::new();
     for plan in plans.iter().filter(|plan| plan.only().is_none()) {
-        let groups: List = plan
-            .providers
-            .iter()
-            .map(|provider| {
-                let cluster =
-                    Map::new().with("cluster_name", clusters::name(provider)).with("weight", 1).inline();
-                Map::new()
-                    .with("name", provider.name.as_str())
-                    .with("clusters", List::new().item(cluster).inline())
-                    .inline()
-            })
-            .collect();
+        let groups: List = plan.attempts().iter().map(|sharing| group(sharing)).collect();
         let extension = Map::new().with("name", plan.name.as_str()).with(
             "typed_config",
             typed(
@@ -235,6 +226,21 @@ fn specifiers(plans: &[Plan<'_>]) -> Option<List> {
         specifiers = specifiers.item(Map::new().with("extension", extension));
     }
     plans.iter().any(|plan| plan.only().is_none()).then_some(specifiers)
+}
+
+/// A group of the specifier: one attempt, and the clusters that share it by their weights.
+fn group(sharing: &[&Provider]) -> Map {
+    let names: Vec<&str> = sharing.iter().map(|provider| provider.name.as_str()).collect();
+    let clusters: List = sharing
+        .iter()
+        .map(|provider| {
+            Map::new()
+                .with("cluster_name", clusters::name(provider))
+                .with("weight", u64::from(provider.weight))
+                .inline()
+        })
+        .collect();
+    Map::new().with("name", names.join(",")).with("clusters", clusters.inline()).inline()
 }
 
 fn no_route() -> Map {
