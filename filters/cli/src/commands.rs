@@ -24,10 +24,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Render an Envoy bootstrap.
+    /// Render an Envoy bootstrap, or a file for docker compose.
     #[command(subcommand)]
     Render(render::What),
-    /// Print the JSON Schema of a filter's configuration.
+    /// Print the JSON Schema of a filter's configuration, or of an AIGatewayRoute file.
     Schema(schema::Options),
     /// Check a filter's configuration as the filter itself does; print every problem.
     Validate(validate::Options),

@@ -1,7 +1,8 @@
-//! The command-line tool's library: renders Envoy configuration, converts lists of prices.
+//! The command-line tool's library: reads AIGatewayRoute files, renders Envoy configuration, converts lists of prices.
 
 #![forbid(unsafe_code)]
 
 pub mod price_list;
 pub mod render;
+pub mod route;
 pub mod yaml;

@@ -5,6 +5,7 @@
 
 mod budget;
 mod clusters;
+mod compose;
 mod filter_config;
 mod inputs;
 mod listener;
@@ -17,6 +18,7 @@ mod values;
 mod wasm;
 
 pub use budget::{Budget, GlobalBudget, OnFailure, Refunds, Window, service_config};
+pub use compose::{ComposeFiles, compose};
 pub use inputs::token_budgets;
 pub use inputs::{
     AccessLog, Alias, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, Limits, LlmRouter, Modules,
@@ -24,6 +26,7 @@ pub use inputs::{
 };
 pub use problem::{Problem, Problems};
 pub use served::{Model, Turn};
+pub(crate) use served::{Served, attempts};
 pub use values::{
     BaseUrl, BodyLimit, EnvName, FilePath, Limit, ModelName, ProviderName, Scheme, ServiceAddress,
 };

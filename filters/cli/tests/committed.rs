@@ -5,7 +5,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use ai_filters::render::{Fallback, GlobalBudget, LlmRouter, bootstrap, service_config};
+use ai_filters::render::{
+    ComposeFiles, EnvoyVersion, Fallback, GlobalBudget, LlmRouter, bootstrap, compose, service_config,
+};
+use ai_filters::route::read;
 
 fn check(path: &str, fresh: &str) {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
@@ -22,7 +25,20 @@ fn check(path: &str, fresh: &str) {
 
 #[test]
 fn llm_router() {
-    check("envoy-configs/llm-router/envoy.yaml", &bootstrap(&LlmRouter::default()));
+    let text = include_bytes!("../../../envoy-configs/llm-router/route.yaml");
+    let understood = read("route.yaml", text, EnvoyVersion::default()).unwrap();
+    check("envoy-configs/llm-router/envoy.yaml", &bootstrap(&understood.router));
+    let modules = "../../target/wasm32-wasip1/wasm".to_owned();
+    let files = ComposeFiles { bootstrap: "./envoy.yaml".to_owned(), modules };
+    check("envoy-configs/llm-router/docker-compose.yaml", &compose(&understood.router, &files));
+    // Without a file and without options the same is rendered.
+    let router = LlmRouter { route_file: None, ..understood.router };
+    assert_eq!(router, LlmRouter::default());
+}
+
+#[test]
+fn route_schema() {
+    check("docs/reference/route.schema.json", &format!("{:#}\n", config::route_schema()));
 }
 
 #[test]

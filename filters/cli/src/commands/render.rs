@@ -1,6 +1,7 @@
-//! `ai-filters render`: an Envoy bootstrap from what the command line says.
+//! `ai-filters render`: Envoy's configuration from a file, or from what the command line says.
 
 mod global_budget;
+mod route;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ use super::{Failure, print};
 /// What can be rendered.
 #[derive(clap::Subcommand)]
 pub(super) enum What {
+    /// Everything that an AIGatewayRoute file says: models, providers, budgets, callers.
+    Route(Box<route::RouteOptions>),
     /// One model on one endpoint, served by several providers in their order.
     LlmRouter(Box<Options>),
     /// The same, with a budget that all gateways of a fleet share through the rate limit service.
@@ -154,6 +157,7 @@ impl What {
                 write(options.output.as_deref(), &bootstrap(&router))
             }
             Self::GlobalBudget(options) => options.run(),
+            Self::Route(options) => options.run(),
         }
     }
 }

@@ -56,6 +56,12 @@ pub enum Problem {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// Not where to listen.
+    #[error("`{given}` is nothing to listen on")]
+    Listen {
+        /// What was given.
+        given: String,
+    },
     /// Not where a service is reached.
     #[error("`{given}` is no address of a service")]
     ServiceAddress {
@@ -202,6 +208,7 @@ impl Problem {
             }
             Self::BodyLimit { min, max, .. } => format!("a whole number of bytes from {min} to {max}"),
             Self::BaseUrl { .. } => "as the provider's SDK takes it: `https://api.openai.com/v1`".into(),
+            Self::Listen { .. } => "`ADDRESS:PORT`, as in `0.0.0.0:10000` or `127.0.0.1:10000`".into(),
             Self::ServiceAddress { .. } => "`HOST:PORT`, as in `ratelimit:8081`".into(),
             Self::Budget { .. } => {
                 format!("`WINDOW=TOKENS` with minute, hour or day, and from 1 to {} tokens", u32::MAX)

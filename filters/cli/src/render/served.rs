@@ -27,16 +27,16 @@ pub enum Turn {
 
 /// A model of the router's, whichever it is.
 #[derive(Clone, Copy)]
-pub(super) struct Served<'a> {
-    pub(super) name: &'a ModelName,
-    pub(super) providers: &'a [Provider],
-    pub(super) limits: Limits,
-    pub(super) max_input_tokens: Option<u64>,
+pub(crate) struct Served<'a> {
+    pub(crate) name: &'a ModelName,
+    pub(crate) providers: &'a [Provider],
+    pub(crate) limits: Limits,
+    pub(crate) max_input_tokens: Option<u64>,
 }
 
 impl LlmRouter {
     /// Every model, the first one first.
-    pub(super) fn served(&self) -> impl Iterator<Item = Served<'_>> {
+    pub(crate) fn served(&self) -> impl Iterator<Item = Served<'_>> {
         let first = Served {
             name: &self.model,
             providers: &self.providers,
@@ -52,7 +52,7 @@ impl LlmRouter {
     }
 
     /// Every provider of every model, each beside the model that it serves.
-    pub(super) fn every_provider(&self) -> impl Iterator<Item = (Served<'_>, &Provider)> {
+    pub(crate) fn every_provider(&self) -> impl Iterator<Item = (Served<'_>, &Provider)> {
         self.served().flat_map(|served| served.providers.iter().map(move |provider| (served, provider)))
     }
 
@@ -63,7 +63,7 @@ impl LlmRouter {
 }
 
 /// The attempts that providers in this order make: in each, those that share it.
-pub(super) fn attempts<'a>(providers: impl IntoIterator<Item = &'a Provider>) -> Vec<Vec<&'a Provider>> {
+pub(crate) fn attempts<'a>(providers: impl IntoIterator<Item = &'a Provider>) -> Vec<Vec<&'a Provider>> {
     let mut attempts: Vec<Vec<&Provider>> = Vec::new();
     for provider in providers {
         match attempts.last_mut() {

@@ -7,6 +7,8 @@ pub(crate) mod header;
 pub(crate) mod identity;
 mod prices;
 pub(crate) mod provider;
+#[cfg(feature = "route")]
+pub(crate) mod route;
 mod text;
 
 use crate::place::Field;

@@ -24,6 +24,8 @@ mod problem;
 mod provider;
 mod raw;
 mod redacted;
+#[cfg(feature = "route")]
+pub mod route;
 #[cfg(feature = "schema")]
 mod schema;
 mod suggest;
@@ -38,6 +40,8 @@ pub use models::{ModelRoute, Models, PlannedTarget, Resolved};
 pub use problem::{Problem, Problems};
 pub use provider::{Auth, Provider, ProviderConfig, RetryStatuses, Selection};
 pub use redacted::Redacted;
+#[cfg(all(feature = "schema", feature = "route"))]
+pub use schema::route_schema;
 #[cfg(feature = "schema")]
 pub use schema::{gateway_schema, provider_schema};
 

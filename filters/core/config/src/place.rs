@@ -18,6 +18,9 @@ struct Step {
 }
 
 enum Segment {
+    /// A path that was written before.
+    #[cfg(feature = "route")]
+    Written(String),
     Key(String),
     Index(usize),
 }
@@ -25,6 +28,19 @@ enum Segment {
 impl Place {
     pub(crate) const fn root() -> Self {
         Self { step: None, order: 0 }
+    }
+
+    /// The root of one of several documents in a file.
+    #[cfg(feature = "route")]
+    pub(crate) const fn document(order: u32) -> Self {
+        Self { step: None, order }
+    }
+
+    /// The place of something whose path is written already.
+    #[cfg(feature = "route")]
+    pub(crate) fn of(order: u32, path: &str) -> Self {
+        let to = Segment::Written(path.to_owned());
+        Self { step: Some(Rc::new(Step { from: Self::root(), to })), order }
     }
 
     /// The place of that key's value.
@@ -63,6 +79,8 @@ impl Place {
         let Some(step) = &self.step else { return };
         step.from.write(path);
         match &step.to {
+            #[cfg(feature = "route")]
+            Segment::Written(written) => path.push_str(written),
             Segment::Index(index) => path.push_str(&format!("[{index}]")),
             Segment::Key(key) if key.is_empty() || !key.bytes().all(is_plain) => {
                 path.push_str(&format!("[\"{}\"]", quoted(key).trim_matches('`')));
@@ -111,6 +129,14 @@ pub(crate) enum Field<T> {
 impl<T> Field<T> {
     pub(crate) const fn is_missing(&self) -> bool {
         matches!(self, Self::Missing)
+    }
+
+    #[cfg(feature = "route")]
+    pub(crate) fn into_given(self) -> Option<At<T>> {
+        match self {
+            Self::Given(at) => Some(at),
+            Self::Missing | Self::Wrong => None,
+        }
     }
 
     pub(crate) const fn given(&self) -> Option<&At<T>> {

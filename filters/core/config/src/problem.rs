@@ -85,6 +85,12 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
+    /// Notes what is wrong at that path, which has that number in the order of the document.
+    #[cfg(feature = "route")]
+    pub(crate) fn report_at(&mut self, order: u32, path: &str, fault: Fault) {
+        self.report(&Place::of(order, path), fault);
+    }
+
     /// Notes what is wrong at that place.
     pub(crate) fn report(&mut self, place: &Place, fault: Fault) {
         if self.kept.len() < KEPT {
@@ -92,6 +98,19 @@ impl Findings {
         } else {
             self.more = self.more.saturating_add(1);
         }
+    }
+
+    /// Whether nothing was found yet.
+    #[cfg(feature = "route")]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Every problem with the number of its place in the document, in that order.
+    #[cfg(feature = "route")]
+    pub(crate) fn in_order(mut self) -> Vec<(u32, Problem)> {
+        self.kept.sort_by_key(|(order, _)| *order);
+        self.kept
     }
 
     /// The value if nothing was found. Reading and checking find problems in two passes; here they get the order of the document.

@@ -6,6 +6,8 @@ pub(crate) mod gateway;
 pub(crate) mod identity;
 pub(crate) mod prices;
 pub(crate) mod provider;
+#[cfg(feature = "route")]
+pub(crate) mod route;
 
 use llm_api::Dialect;
 

@@ -22,6 +22,12 @@ pub fn provider_schema() -> serde_json::Value {
     schema_of::<RawProviders>()
 }
 
+/// The JSON Schema (draft 2020-12) of an AIGatewayRoute file.
+#[cfg(feature = "route")]
+pub fn route_schema() -> serde_json::Value {
+    schema_of::<crate::raw::route::RawRoute>()
+}
+
 fn schema_of<T: JsonSchema>() -> serde_json::Value {
     SchemaSettings::draft2020_12()
         .with_transform(RecursiveTransform(one_line))
@@ -61,6 +67,12 @@ transparent! {
     List => Vec<T>,
     Map => BTreeMap<String, T>,
 }
+
+#[cfg(feature = "route")]
+use crate::raw::route::Kept;
+
+#[cfg(feature = "route")]
+transparent! { Kept => T }
 
 /// Any object: what may stand in it is defined elsewhere.
 impl JsonSchema for Verbatim {

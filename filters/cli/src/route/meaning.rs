@@ -1,0 +1,183 @@
+//! From what a file says to the inputs of a rendering.
+
+use std::net::SocketAddr;
+
+use config::route::{Backend, Given, Route, RouteFile, Timeouts};
+use llm_api::Dialect;
+use serde_json::{Map, Value};
+
+use super::finding::Found;
+use crate::render::{
+    AccessLog, Alias, Auth, BodyLimit, EnvoyVersion, Fallback, Limits, LlmRouter, Model, Problem, Provider,
+    Tls, Turn,
+};
+
+/// The inputs; the example's in the place of what was not understood, which is noted.
+pub(super) fn router(name: &str, file: &RouteFile, envoy: EnvoyVersion, found: &mut Found<'_>) -> LlmRouter {
+    let mut models: Vec<Model> = file.routes.iter().flat_map(|route| models(route, found)).collect();
+    let aliases = file.routes.iter().flat_map(|route| &route.aliases);
+    let mut router = LlmRouter {
+        aliases: aliases
+            .filter_map(|(pattern, model)| format!("{pattern}={model}").parse::<Alias>().ok())
+            .collect(),
+        counting: section(&file.counting),
+        identity: section(&file.identity),
+        budgets: section(&file.budgets),
+        prices: list(&file.prices),
+        fallback: if envoy < EnvoyVersion::PRIORITY_GROUP {
+            Fallback::PreviousPriorities
+        } else {
+            Fallback::PriorityGroup
+        },
+        envoy,
+        route_file: Some(name.to_owned()),
+        ..LlmRouter::default()
+    };
+    if !models.is_empty() {
+        let first = models.remove(0);
+        router.model = first.name;
+        router.providers = first.providers;
+        router.limits = first.limits;
+        router.max_input_tokens = first.max_input_tokens;
+        router.more_models = models;
+    }
+    listener(file, &mut router, found);
+    router
+}
+
+fn listener(file: &RouteFile, router: &mut LlmRouter, found: &mut Found<'_>) {
+    let listener = &file.listener;
+    if let Some(address) = listener.address.as_ref().and_then(|given| address(given, found)) {
+        router.listen = address;
+    }
+    if let Some(given) = &listener.admin
+        && let Some(admin) = address(given, found)
+    {
+        if admin.ip() == std::net::Ipv4Addr::LOCALHOST {
+            router.admin_port = admin.port();
+        } else {
+            found.push(
+                given.order,
+                given.path.clone(),
+                format!("`{admin}` can be reached from outside, and whoever reaches it can stop Envoy and read its configuration"),
+                format!("127.0.0.1:{}", admin.port()),
+            );
+        }
+    }
+    if let Some((certificate, key)) = &listener.tls {
+        let (certificate, key) = (found.parse(certificate), found.parse(key));
+        router.tls = certificate.zip(key).map(|(certificate, key)| Tls { certificate, key });
+    }
+    if let Some(given) = &listener.max_body_bytes
+        && let Some(limit) = found.take(given, BodyLimit::new(given.value))
+    {
+        router.max_body = limit;
+    }
+    if let Some(bundle) = listener.ca_bundle.as_ref().and_then(|given| found.parse(given)) {
+        router.ca_bundle = bundle;
+    }
+    if listener.access_log == Some(false) {
+        router.access_log = AccessLog::Off;
+    }
+}
+
+fn address(given: &Given<String>, found: &mut Found<'_>) -> Option<SocketAddr> {
+    let parsed = given.value.parse().map_err(|_| Problem::Listen { given: given.value.clone() });
+    found.take(given, parsed)
+}
+
+fn models(route: &Route, found: &mut Found<'_>) -> Vec<Model> {
+    let limits = limits(&route.timeouts, found);
+    let mut models = Vec::new();
+    for model in &route.models {
+        let name = found.parse(&model.name);
+        let providers: Vec<Provider> = model
+            .attempts
+            .iter()
+            .flat_map(|sharing| {
+                sharing
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(index, backend)| {
+                        let turn = if index == 0 { Turn::Next } else { Turn::Beside };
+                        provider(backend, turn, found)
+                    })
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        models.extend(name.map(|name| Model {
+            name,
+            providers,
+            limits,
+            max_input_tokens: route.max_input_tokens,
+        }));
+    }
+    models
+}
+
+fn limits(timeouts: &Timeouts, found: &mut Found<'_>) -> Limits {
+    let defaults = Limits::default();
+    let mut limit = |given: &Option<Given<String>>| given.as_ref().and_then(|given| found.parse(given));
+    let (first_byte, idle) = (limit(&timeouts.first_byte), limit(&timeouts.idle));
+    let (answer, total) = (limit(&timeouts.answer), limit(&timeouts.total));
+    let total = total.unwrap_or(defaults.total);
+    // A short total says by itself that no part may be longer; a part that was given is the user's own contradiction.
+    let part = |given: Option<crate::render::Limit>, default: crate::render::Limit| {
+        given.unwrap_or(default.min(total))
+    };
+    let limits = Limits {
+        first_byte: part(first_byte, defaults.first_byte),
+        idle: part(idle, defaults.idle),
+        answer: part(answer, defaults.answer),
+        total,
+    };
+    let all = [("first-byte", &timeouts.first_byte), ("idle", &timeouts.idle), ("answer", &timeouts.answer)];
+    for part in limits.above_total() {
+        if let Some(given) = all.iter().find(|(name, _)| *name == part).and_then(|(_, given)| given.as_ref())
+        {
+            let problem = Problem::LimitAboveTotal { part };
+            found.push(given.order, given.path.clone(), problem.to_string(), problem.hint());
+        }
+    }
+    limits
+}
+
+fn provider(backend: &Backend, turn: Turn, found: &mut Found<'_>) -> Option<Provider> {
+    let own = match backend.api {
+        Dialect::OpenAi => Provider::openai(),
+        Dialect::Anthropic => Provider::anthropic(),
+    };
+    let name = found.parse(&backend.name);
+    let model = found.parse(&backend.model);
+    let base_url = match &backend.base_url {
+        Some(given) => found.parse(given),
+        None => Some(own.base_url),
+    };
+    let auth = match &backend.key {
+        Some(given) => found.parse(given).map(Auth::ApiKey),
+        None => Some(Auth::None),
+    };
+    let mut extra = Map::new();
+    if let Some(tokens) = backend.default_max_tokens {
+        extra.insert("default_max_tokens".to_owned(), Value::from(tokens));
+    }
+    Some(Provider {
+        name: name?,
+        api: backend.api,
+        base_url: base_url?,
+        model: model?,
+        auth: auth?,
+        turn,
+        weight: backend.weight,
+        extra,
+    })
+}
+
+/// A section that was checked already.
+fn section(json: &Option<String>) -> Map<String, Value> {
+    json.as_ref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+fn list(json: &Option<String>) -> Vec<Value> {
+    json.as_ref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}

@@ -1,0 +1,62 @@
+//! `rateLimit.tokenBudget`: the short form of two budgets, as the budgets that they are.
+
+use serde_json::{Value, json};
+
+use super::names_of;
+use crate::json as document;
+use crate::place::{Field, Place};
+use crate::problem::{Fault, Findings};
+use crate::raw::budgets::RawLimit;
+use crate::raw::counting::MOST_TOKENS;
+use crate::raw::route::RawRateLimit;
+use crate::read::Read;
+use crate::route::{Given, Model};
+
+/// A budget: what it is in ai-gateway's configuration, and where the number stands.
+pub(super) struct TokenLimit {
+    pub(super) place: Place,
+    pub(super) json: Value,
+}
+
+/// The budgets of a route. In a file with several routes they are named after theirs, and for its models alone.
+pub(super) fn limits(
+    field: &Field<RawRateLimit>,
+    among_others: Option<(&Given<String>, &Vec<Model>)>,
+    findings: &mut Findings,
+) -> Vec<TokenLimit> {
+    let Some(budget) = field.given().and_then(|at| at.value.token_budget.given()) else { return Vec::new() };
+    let (minute, day) = (&budget.value.per_minute, &budget.value.per_user);
+    if minute.is_missing() && day.is_missing() {
+        let fault = Fault::new("is empty", "add `perUser`, each user's tokens a day, or `perMinute`");
+        findings.report(&budget.place, fault);
+    }
+    let mut limits = Vec::new();
+    for (name, field) in [("user-minute", minute), ("user-day", day)] {
+        let Field::Given(at) = field else { continue };
+        let amount = at.value;
+        if !(1..=MOST_TOKENS).contains(&amount) {
+            let message = format!("{amount} is not from 1 to {MOST_TOKENS}");
+            findings.report(&at.place, Fault::new(message, "leave it out where there is no limit"));
+            continue;
+        }
+        let mut json = if name == "user-day" {
+            json!({"name": name, "per": ["user"], "quota": {"amount": amount, "window": "day"}})
+        } else {
+            json!({"name": name, "per": ["user"], "rate": {"amount": amount, "per": "minute"}})
+        };
+        if let (Some((route, models)), Some(members)) = (among_others, json.as_object_mut()) {
+            members.insert("name".to_owned(), Value::from(format!("{}-{name}", route.value)));
+            members.insert("models".to_owned(), names_of(models).map(Value::from).collect());
+        }
+        limits.push(TokenLimit { place: at.place.clone(), json });
+    }
+    limits
+}
+
+impl TokenLimit {
+    /// The same as ai-gateway's reader has it; everything about it stands where the number does.
+    pub(super) fn raw(&self, findings: &mut Findings) -> Option<RawLimit> {
+        let node = document::parse(self.json.to_string().as_bytes()).ok()?;
+        RawLimit::read(node, &self.place, findings)
+    }
+}
