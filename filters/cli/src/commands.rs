@@ -2,6 +2,7 @@
 
 mod count;
 mod image;
+mod import;
 mod keys;
 mod prices;
 mod render;
@@ -27,6 +28,9 @@ enum Command {
     /// Render an Envoy bootstrap, or a file for docker compose.
     #[command(subcommand)]
     Render(render::What),
+    /// Convert another gateway's configuration into an AIGatewayRoute file; say what has no counterpart.
+    #[command(subcommand)]
+    Import(import::What),
     /// Print the JSON Schema of a filter's configuration, or of an AIGatewayRoute file.
     Schema(schema::Options),
     /// Check a filter's configuration as the filter itself does; print every problem.
@@ -90,6 +94,7 @@ impl Failure {
 pub(crate) fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Render(what) => what.run(),
+        Command::Import(what) => what.run(),
         Command::Schema(options) => options.run(),
         Command::Validate(options) => options.run(),
         Command::Count(options) => options.run(),

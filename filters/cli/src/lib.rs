@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod import;
 pub mod price_list;
 pub mod render;
 pub mod route;
