@@ -101,7 +101,8 @@ async fn its_command_serves_and_its_health_check_says_so() {
         false => argument.clone(),
     });
     let log = directory.path().join("envoy.log");
-    let variables = gateway["environment"].as_object().unwrap().keys().map(|name| (name, "the-key-of-a-test"));
+    let variables =
+        gateway["environment"].as_object().unwrap().keys().map(|name| (name, "the-key-of-a-test"));
     let child = Command::new(&equipment.binary.path)
         .args(arguments)
         .env_clear()

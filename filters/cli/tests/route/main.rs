@@ -10,6 +10,7 @@ use ai_filters::render::{
 };
 use ai_filters::route::{Documents, explain, read};
 use config::{GatewayConfig, ProviderConfig};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const EXAMPLE: &str = include_str!("../../../../envoy-configs/llm-router/route.yaml");
@@ -247,4 +248,29 @@ answer     in the API that was asked, translated where the provider speaks anoth
     assert_eq!(explain(&understood(FULL), "gpt-5", None), None);
     let unknown = run(&["render", "route", "full.yaml", "--explain", "gpt-5"]);
     assert_eq!(unknown.status.code(), Some(1));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Files that somebody is still writing: pieces of good ones, cut, doubled and put together anew.
+    #[test]
+    fn any_text_is_understood_or_refused_with_hints(
+        lines in proptest::collection::vec((0..70_usize, 0..9_usize), 0..40),
+        noise in "[ -~\\n]{0,40}",
+    ) {
+        let good: Vec<&str> = EXAMPLE.lines().chain(FULL.lines()).collect();
+        let mut text = String::new();
+        for (line, cut) in lines {
+            let line = good.get(line).copied().unwrap_or(noise.as_str());
+            text.push_str(if cut == 0 { line.get(1..).unwrap_or("") } else { line });
+            text.push('\n');
+        }
+        for text in [text.as_str(), noise.as_str()] {
+            match read("route.yaml", text.as_bytes(), EnvoyVersion::default()) {
+                Ok(understood) => assert_eq!(understood.router.check(), Ok(())),
+                Err(found) => assert!(found.iter().count() > 0 && found.iter().all(|one| !one.hint.is_empty())),
+            }
+        }
+    }
 }
