@@ -21,6 +21,21 @@ fn the_tools_commands_print_what_its_document_says() {
 }
 
 #[test]
+fn the_commands_about_routes_print_what_their_document_says() {
+    let route = include_bytes!("../../../envoy-configs/llm-router/route.yaml");
+    let litellm = b"model_list:
+- model_name: chat
+  litellm_params: {model: openai/gpt-4o, api_key: os.environ/OPENAI_API_KEY, rpm: 480}
+- model_name: backup
+  litellm_params: {model: anthropic/claude-sonnet-4, api_key: os.environ/ANTHROPIC_API_KEY}
+litellm_settings:
+  fallbacks: [{chat: [backup]}]
+";
+    let files: &[(&str, &[u8])] = &[("route.yaml", route), ("config.yaml", litellm)];
+    assert!(check("route.md", &Setting { files, ..Setting::default() }) > 8);
+}
+
+#[test]
 fn the_commands_about_keys_print_what_their_document_says() {
     assert!(check("identity.md", &Setting::default()) > 5);
 }
