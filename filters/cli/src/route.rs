@@ -50,10 +50,21 @@ pub fn read(name: &str, text: &[u8], envoy: EnvoyVersion) -> Result<Understood, 
     }
     if let Err(problems) = router.check() {
         let finding = |(place, problem): (&str, &crate::render::Problem)| {
-            Finding::new(name, None, place.to_owned(), problem.to_string(), problem.hint())
+            Finding::new(name, None, place_in_file(place).to_owned(), problem.to_string(), problem.hint())
         };
         return Err(Findings::of(problems.iter().map(finding).collect()));
     }
     let warnings = warnings::of(name, &reading.file, &router, &documents);
     Ok(Understood { router, warnings })
+}
+
+/// Where in a file stands what the renderer's inputs call so.
+fn place_in_file(place: &str) -> &str {
+    match place {
+        "providers" | "models" => "spec.backends",
+        "limits" => "spec.timeouts",
+        "admin-port" => "spec.listener.admin",
+        "envoy" => "--envoy-version",
+        other => other,
+    }
 }

@@ -388,6 +388,18 @@ impl Default for EnvoyVersion {
     }
 }
 
+impl Alias {
+    /// That name, or prefix followed by `*`, for that model.
+    ///
+    /// # Errors
+    /// Where one of the two is no name.
+    pub fn new(pattern: &str, model: &str) -> Result<Self, Problem> {
+        let stem = pattern.strip_suffix('*').unwrap_or(pattern);
+        stem.parse::<ModelName>()?;
+        Ok(Self { pattern: pattern.to_owned(), model: model.parse()? })
+    }
+}
+
 impl std::str::FromStr for Alias {
     type Err = Problem;
 
@@ -395,8 +407,6 @@ impl std::str::FromStr for Alias {
     fn from_str(text: &str) -> Result<Self, Problem> {
         let problem = || Problem::Alias { given: text.to_owned() };
         let (pattern, model) = text.split_once('=').ok_or_else(problem)?;
-        let stem = pattern.strip_suffix('*').unwrap_or(pattern);
-        stem.parse::<ModelName>().map_err(|_| problem())?;
-        Ok(Self { pattern: pattern.to_owned(), model: model.parse().map_err(|_| problem())? })
+        Self::new(pattern, model).map_err(|_| problem())
     }
 }

@@ -14,12 +14,13 @@ use crate::render::{
 
 /// The inputs; the example's in the place of what was not understood, which is noted.
 pub(super) fn router(name: &str, file: &RouteFile, envoy: EnvoyVersion, found: &mut Found<'_>) -> LlmRouter {
-    let mut models: Vec<Model> = file.routes.iter().flat_map(|route| models(route, found)).collect();
     let aliases = file.routes.iter().flat_map(|route| &route.aliases);
+    let aliases = aliases
+        .filter_map(|(pattern, model)| found.take(pattern, Alias::new(&pattern.value, model)))
+        .collect();
+    let mut models: Vec<Model> = file.routes.iter().flat_map(|route| models(route, found)).collect();
     let mut router = LlmRouter {
-        aliases: aliases
-            .filter_map(|(pattern, model)| format!("{pattern}={model}").parse::<Alias>().ok())
-            .collect(),
+        aliases,
         counting: section(&file.counting),
         identity: section(&file.identity),
         budgets: section(&file.budgets),
@@ -56,12 +57,15 @@ fn listener(file: &RouteFile, router: &mut LlmRouter, found: &mut Found<'_>) {
         if admin.ip() == std::net::Ipv4Addr::LOCALHOST {
             router.admin_port = admin.port();
         } else {
-            found.push(
-                given.order,
-                given.path.clone(),
-                format!("`{admin}` can be reached from outside, and whoever reaches it can stop Envoy and read its configuration"),
-                format!("127.0.0.1:{}", admin.port()),
-            );
+            let message = if admin.ip().is_loopback() {
+                format!("`{admin}` is not where the admin interface is rendered")
+            } else {
+                format!(
+                    "`{admin}` can be reached from outside, and whoever reaches it can stop Envoy and read its configuration"
+                )
+            };
+            let hint = format!("write 127.0.0.1:{}", admin.port());
+            found.push(given.order, given.path.clone(), message, hint);
         }
     }
     if let Some((certificate, key)) = &listener.tls {

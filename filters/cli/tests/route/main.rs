@@ -161,6 +161,38 @@ fn another_file_is_recognised() {
 }
 
 #[test]
+fn nothing_is_left_out_in_silence() {
+    for (change, expected) in [
+        (
+            "  aliases: [{match: \"a=b,c\", model: gpt-4}]",
+            "spec.aliases[0].match: `a=b,c` is no name for a model",
+        ),
+        ("  aliases: [{match: a, model: gpt-5}]", "spec.aliases[0].model: unknown model `gpt-5`"),
+        (
+            "  listener: {address: \"127.0.0.1:9901\"}",
+            "spec.listener.admin: port 9901 is both the listener's and the admin's",
+        ),
+        ("  listener: {admin: \"[::1]:9901\"}", "hint: write 127.0.0.1:9901"),
+        (
+            "  budgets: {limits: [{name: a, per: [user], models: [gpt-5], quota: {amount: 1, window: day}}]}",
+            "spec.budgets.limits[0].models[0]: ",
+        ),
+        (
+            "  listener: {tls: {certificate: a, key: /b}}",
+            "spec.listener.tls.certificate: `a` is no absolute path of a file",
+        ),
+    ] {
+        let said = problems(&format!("{EXAMPLE}{change}\n"));
+        assert!(said.contains(expected), "{said}");
+    }
+    let tokens =
+        EXAMPLE.replace("    model: claude-3-opus\n", "    model: claude-3-opus\n    defaultMaxTokens: 0\n");
+    assert!(problems(&tokens).contains("spec.backends[1].defaultMaxTokens: 0 is not from 1"));
+    let equal = understood(&format!("{EXAMPLE}  aliases: [{{match: \"a=b*\", model: gpt-4}}]\n"));
+    assert_eq!(equal.aliases[0].pattern, "a=b*");
+}
+
+#[test]
 fn experience_warns() {
     let plain = "spec.listener.address: 0.0.0.0:10000 is served without TLS: prompts and callers' keys can be read on the way";
     let header = "spec.rateLimit.tokenBudget.perMinute: users are told apart by the header `x-user-id`, which whoever can connect may write";

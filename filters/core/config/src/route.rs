@@ -58,7 +58,7 @@ pub struct Route {
     /// Its models, in the order of their first backends.
     pub models: Vec<Model>,
     /// Further names: the name or pattern, and the model.
-    pub aliases: Vec<(String, String)>,
+    pub aliases: Vec<(Given<String>, String)>,
     /// How long anything may take.
     pub timeouts: Timeouts,
     /// The most tokens that a prompt may have.

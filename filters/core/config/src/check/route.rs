@@ -41,7 +41,8 @@ pub(crate) fn file(raw: Vec<RawRoute>, env: Env<'_>, findings: &mut Findings) ->
         shared.limits.extend(limits);
         let aliases = spec.aliases.given().into_iter().flat_map(|list| &list.value.items);
         let aliases = aliases.filter_map(|alias| {
-            Some((alias.value.pattern.given()?.value.clone(), alias.value.model.given()?.value.clone()))
+            let pattern = alias.value.pattern.given()?;
+            Some((Given::copy(pattern), alias.value.model.given()?.value.clone()))
         });
         let route = Route {
             namespace: namespace.map(|at| at.value),
@@ -148,6 +149,12 @@ fn given<T>(field: Field<T>) -> Option<Given<T>> {
 impl<T> From<At<T>> for Given<T> {
     fn from(At { place, value }: At<T>) -> Self {
         Self { order: place.order(), path: place.path(), value }
+    }
+}
+
+impl Given<String> {
+    fn copy(at: &At<String>) -> Self {
+        Self { order: at.place.order(), path: at.place.path(), value: at.value.clone() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Backends: who serves a model, when and how often, and by which key.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use llm_api::Dialect;
 
@@ -86,8 +87,9 @@ fn placed(place: &Place, raw: &RawBackend, names: &mut Names, findings: &mut Fin
         names.unique(Kind::Backend, name, &name.value, findings);
     }
     let api = raw.provider.given().map(|at| Dialect::from(at.value));
-    let priority = number(&raw.priority, 0, u64::from(u32::MAX), findings);
-    let weight = number(&raw.weight, 1, MOST_WEIGHT, findings).and_then(|weight| u32::try_from(weight).ok());
+    let priority = number(&raw.priority, 0, 0..=u64::from(u32::MAX), findings);
+    let weight =
+        number(&raw.weight, 1, 0..=MOST_WEIGHT, findings).and_then(|weight| u32::try_from(weight).ok());
     let weight = weight.map(|value| match raw.weight.given() {
         Some(at) => Given { order: at.place.order(), path: at.place.path(), value },
         None => Given { order: place.order(), path: place.path(), value },
@@ -96,11 +98,8 @@ fn placed(place: &Place, raw: &RawBackend, names: &mut Names, findings: &mut Fin
     only_for_anthropic(api, "defaultMaxTokens", max_tokens.map(|at| &at.place), findings);
     let default_max_tokens = match max_tokens {
         None => Some(None),
-        Some(_) => number(&raw.default_max_tokens, 1, u64::from(u32::MAX), findings).map(Some),
+        Some(_) => number(&raw.default_max_tokens, 1, 1..=u64::from(u32::MAX), findings).map(Some),
     };
-    if matches!(max_tokens, Some(at) if at.value == 0) {
-        findings.report(&place.missing("defaultMaxTokens"), Fault::new("0 is no limit", "at least 1"));
-    }
     let key = key(place, raw, findings);
     let model = copied(&raw.model)?;
     let seen = match &raw.model_name_override {
@@ -122,19 +121,21 @@ fn placed(place: &Place, raw: &RawBackend, names: &mut Names, findings: &mut Fin
 }
 
 fn copied(field: &Field<String>) -> Option<Given<String>> {
-    let at = field.given()?;
-    Some(Given { order: at.place.order(), path: at.place.path(), value: at.value.clone() })
+    field.given().map(Given::copy)
 }
 
-fn number(field: &Field<u64>, default: u64, most: u64, findings: &mut Findings) -> Option<u64> {
+fn number(
+    field: &Field<u64>,
+    default: u64,
+    range: RangeInclusive<u64>,
+    findings: &mut Findings,
+) -> Option<u64> {
     field.check_or(default, findings, |number| {
-        if *number <= most {
+        if range.contains(number) {
             return Ok(*number);
         }
-        Err(Fault::new(
-            format!("{number} is above {most}"),
-            "a smaller number does the same: only the ratio counts",
-        ))
+        let (least, most) = (range.start(), range.end());
+        Err(Fault::new(format!("{number} is not from {least} to {most}"), "write another, or leave it out"))
     })
 }
 
