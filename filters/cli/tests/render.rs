@@ -460,6 +460,22 @@ fn providers_share_an_attempt_by_their_weights() {
 }
 
 #[test]
+fn who_is_left_of_an_attempt_stays_in_it() {
+    // Anthropic's and OpenAI's share the second attempt; without Anthropic's, OpenAI's is still the second and not beside the first.
+    let second = Provider { name: "second".parse().unwrap(), turn: Turn::Beside, ..Provider::openai() };
+    let providers = vec![Provider::openai(), Provider::anthropic(), second];
+    let root = read(&LlmRouter { providers, ..LlmRouter::default() });
+    let specifiers = manager(&root)["route_config"]["cluster_specifier_plugins"].as_array().unwrap();
+    let groups = |name: &str| {
+        let one = specifiers.iter().find(|one| one["extension"]["name"] == name).unwrap();
+        let groups = one["extension"]["typed_config"]["priority_groups"].as_array().unwrap();
+        groups.iter().map(|group| group["name"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(groups("llm"), ["openai", "anthropic,second"]);
+    assert_eq!(groups("llm-openai-second"), ["openai", "second"]);
+}
+
+#[test]
 fn several_models_need_what_tells_them_apart() {
     for router in [
         LlmRouter { headers_held: HeadersHeld::No, ..two_models() },

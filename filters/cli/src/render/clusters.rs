@@ -85,12 +85,12 @@ fn of_provider(router: &LlmRouter, served: Served<'_>, provider: &Provider) -> M
 /// One cluster for all providers of a plan, each in a priority of its own.
 fn of_plan(router: &LlmRouter, plan: &Plan<'_>) -> Map {
     let mut endpoints = List::new();
-    for (priority, sharing) in (0_u64..).zip(plan.attempts()) {
+    for (priority, sharing) in (0_u64..).zip(&plan.attempts) {
         let weighted = sharing.len() > 1;
-        let hosts: List = sharing.into_iter().map(|provider| host(provider, weighted)).collect();
+        let hosts: List = sharing.iter().map(|provider| host(provider, weighted)).collect();
         endpoints = endpoints.item(Map::new().with("priority", priority).with("lb_endpoints", hosts));
     }
-    let plaintext = plan.providers.iter().any(|provider| provider.base_url.scheme() == Scheme::Http);
+    let plaintext = plan.providers().any(|provider| provider.base_url.scheme() == Scheme::Http);
     let sockets = own_sockets(router, plan);
     let cluster = base(plan.served.limits, &plan.name, endpoints);
     let cluster = if sockets == List::new() {
@@ -238,7 +238,7 @@ fn own_socket(provider: &Provider) -> Option<&str> {
 fn own_sockets(router: &LlmRouter, plan: &Plan<'_>) -> List {
     let mut done = Vec::new();
     let mut sockets = List::new();
-    for provider in &plan.providers {
+    for provider in plan.providers() {
         let Some(label) = own_socket(provider).filter(|label| !done.contains(label)) else { continue };
         done.push(label);
         let socket = match provider.base_url.scheme() {

@@ -20,8 +20,8 @@ pub(super) struct Plan<'a> {
     pub(super) name: String,
     /// What the plan header says for it; none for the full plan.
     pub(super) header: Option<String>,
-    /// Who is tried. Never empty in a narrowed plan.
-    pub(super) providers: Vec<&'a Provider>,
+    /// Who is tried: in each attempt, those that share it. No attempt is empty.
+    pub(super) attempts: Vec<Vec<&'a Provider>>,
 }
 
 /// Every plan of every model, of each model the narrowed ones first, as routes have to stand.
@@ -41,7 +41,7 @@ fn of_model<'a>(router: &LlmRouter, served: Served<'a>) -> Vec<Plan<'a>> {
         [] => (FULL.to_owned(), "-"),
         _ => (format!("{FULL}-{}", served.name.as_str()), ","),
     };
-    let full = Plan { served, name, header: None, providers: served.providers.iter().collect() };
+    let full = Plan { served, name, header: None, attempts: attempts(served.providers) };
     if !router.routes_by_headers() {
         return vec![full];
     }
@@ -50,37 +50,41 @@ fn of_model<'a>(router: &LlmRouter, served: Served<'a>) -> Vec<Plan<'a>> {
         .unwrap_or(u32::MAX)
         .saturating_sub(1);
     let narrowed = (1..all_apis).map(|chosen| {
-        let providers = served.providers.iter().filter(|provider| {
+        full.narrowed(comma, |provider| {
             apis.iter().position(|api| *api == provider.api).is_some_and(|bit| (chosen >> bit) & 1 == 1)
-        });
-        full.narrowed(comma, providers.collect())
+        })
     });
     let narrowed: Vec<_> = narrowed.collect();
     narrowed.into_iter().chain([full]).collect()
 }
 
 impl<'a> Plan<'a> {
-    fn narrowed(&self, separator: &str, providers: Vec<&'a Provider>) -> Self {
-        let names: Vec<&str> = providers.iter().map(|provider| provider.name.as_str()).collect();
+    /// The same with some of the providers. Each stays in its attempt, whoever else of it is left.
+    fn narrowed(&self, separator: &str, keeps: impl Fn(&Provider) -> bool) -> Self {
+        let left = self
+            .attempts
+            .iter()
+            .map(|sharing| sharing.iter().copied().filter(|provider| keeps(provider)).collect::<Vec<_>>());
+        let attempts: Vec<_> = left.filter(|sharing| !sharing.is_empty()).collect();
+        let names: Vec<&str> = attempts.iter().flatten().map(|provider| provider.name.as_str()).collect();
         let name = format!("{}{separator}{}", self.name, names.join(separator));
-        Self { served: self.served, name, header: Some(names.join(",")), providers }
+        let header = Some(names.join(","));
+        Self { served: self.served, name, header, attempts }
     }
 
-    /// Who shares each attempt.
-    pub(super) fn attempts(&self) -> Vec<Vec<&'a Provider>> {
-        attempts(self.providers.iter().copied())
+    /// Who is tried, in the order of the attempts.
+    pub(super) fn providers(&self) -> impl Iterator<Item = &'a Provider> + '_ {
+        self.attempts.iter().flatten().copied()
     }
 
     /// The one provider, where there is no other.
     pub(super) fn only(&self) -> Option<&'a Provider> {
-        match self.providers.as_slice() {
-            [provider] => Some(provider),
-            _ => None,
-        }
+        let mut providers = self.providers();
+        providers.next().filter(|_| providers.next().is_none())
     }
 
     /// Attempts after the first.
     pub(super) fn retries(&self) -> u64 {
-        u64::try_from(self.attempts().len()).unwrap_or(u64::MAX).saturating_sub(1)
+        u64::try_from(self.attempts.len()).unwrap_or(u64::MAX).saturating_sub(1)
     }
 }

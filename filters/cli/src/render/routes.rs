@@ -160,7 +160,7 @@ fn action(router: &LlmRouter, plan: &Plan<'_>, kind: Kind) -> Map {
 /// How long nothing may move on a stream. The clock also runs while attempts are made, so it outlasts all of them.
 fn gap(plan: &Plan<'_>) -> Duration {
     let limits = plan.served.limits;
-    let attempts = u32::try_from(plan.attempts().len()).unwrap_or(u32::MAX);
+    let attempts = u32::try_from(plan.attempts.len()).unwrap_or(u32::MAX);
     let first_byte = limits.first_byte.duration();
     let attempt = clusters::connect_timeout(limits).saturating_add(first_byte).saturating_add(BACK_OFF.1);
     limits.idle.duration().max(attempt.saturating_mul(attempts))
@@ -214,7 +214,7 @@ fn retry_policy(router: &LlmRouter, plan: &Plan<'_>, kind: Kind) -> Map {
 fn specifiers(plans: &[Plan<'_>]) -> Option<List> {
     let mut specifiers = List::new();
     for plan in plans.iter().filter(|plan| plan.only().is_none()) {
-        let groups: List = plan.attempts().iter().map(|sharing| group(sharing)).collect();
+        let groups: List = plan.attempts.iter().map(|sharing| group(sharing)).collect();
         let extension = Map::new().with("name", plan.name.as_str()).with(
             "typed_config",
             typed(
