@@ -6,6 +6,7 @@
 mod budget;
 mod clusters;
 mod filter_config;
+mod gateway_api;
 mod inputs;
 mod listener;
 mod plans;
@@ -16,6 +17,7 @@ mod values;
 mod wasm;
 
 pub use budget::{Budget, GlobalBudget, OnFailure, Refunds, Window, service_config};
+pub use gateway_api::{GatewayApi, Infrastructure, manifests};
 pub use inputs::token_budgets;
 pub use inputs::{
     AccessLog, Alias, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, Limits, LlmRouter, Modules,

@@ -5,7 +5,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use ai_filters::render::{Fallback, GlobalBudget, LlmRouter, bootstrap, service_config};
+use ai_filters::render::{
+    Fallback, GatewayApi, GlobalBudget, LlmRouter, bootstrap, manifests, service_config,
+};
 
 fn check(path: &str, fresh: &str) {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
@@ -39,6 +41,13 @@ fn global_budget() {
     assert_eq!(router.check(), Ok(()));
     check("envoy-configs/global-budget/envoy.yaml", &bootstrap(&router));
     check("envoy-configs/global-budget/ratelimit.yaml", &service_config(&budget));
+}
+
+#[test]
+fn gateway_api() {
+    let gateway = GatewayApi::example();
+    assert_eq!(gateway.check(), Ok(()));
+    check("envoy-configs/gateway-api/llm-router.yaml", &manifests(&gateway));
 }
 
 #[test]

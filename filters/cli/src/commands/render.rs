@@ -1,5 +1,6 @@
 //! `ai-filters render`: an Envoy bootstrap from what the command line says.
 
+mod gateway_api;
 mod global_budget;
 
 use std::net::SocketAddr;
@@ -22,6 +23,8 @@ pub(super) enum What {
     LlmRouter(Box<Options>),
     /// The same, with a budget that all gateways of a fleet share through the rate limit service.
     GlobalBudget(Box<global_budget::BudgetOptions>),
+    /// The router as manifests for Envoy Gateway on Kubernetes.
+    GatewayApi(Box<gateway_api::GatewayOptions>),
 }
 
 /// `ai-filters render llm-router …`. Values are text here: all of them are checked together, so that every problem is told at once.
@@ -154,6 +157,7 @@ impl What {
                 write(options.output.as_deref(), &bootstrap(&router))
             }
             Self::GlobalBudget(options) => options.run(),
+            Self::GatewayApi(options) => options.run(),
         }
     }
 }
