@@ -43,7 +43,7 @@ HOSTED := $(FILTERS) host-proxy-wasm
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  The variables of 'make run': PORT, ADMIN_PORT, OPENAI_API_KEY, ANTHROPIC_API_KEY, OPENAI_BASE_URL, ANTHROPIC_BASE_URL,"
+	@echo "  The variables of 'make run' and 'make gateway': PORT, ADMIN_PORT, OPENAI_API_KEY, ANTHROPIC_API_KEY, OPENAI_BASE_URL, ANTHROPIC_BASE_URL,"
 	@echo "  OPENAI_MODEL, ANTHROPIC_MODEL, TOKENS_PER_DAY, TOKENS_PER_MINUTE, FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT, ANSWER_TIMEOUT, TOTAL_TIMEOUT,"
 	@echo "  SSL_CERT_FILE, ENVOY"
 
@@ -53,6 +53,10 @@ help: ## Show this list
 .PHONY: run
 run: wasm lab ## Start the gateway on PORT (10000); with no provider key in the environment, on scripted providers
 	@exec '$(LAB)' run
+
+.PHONY: gateway
+gateway: wasm lab tool ## Start the same behind a real Envoy Gateway, without Kubernetes; needs Go and docker-registry
+	@exec sh e2e/gateway.sh '$(TOOLS)' '$(LAB)' gateway
 
 .PHONY: demo
 demo: wasm lab ## Show the whole path on scripted providers: answers, streams, fallback, errors
@@ -90,6 +94,10 @@ push: image ## Push both filters' images to REGISTRY, such as ghcr.io/someone
 lab: toolchain
 	@$(CARGO) build --locked -p lab
 
+.PHONY: tool
+tool: toolchain
+	@$(CARGO) build --locked -p ai-filters
+
 .PHONY: toolchain
 toolchain:
 	@sh e2e/toolchain.sh wasm32-wasip1
@@ -102,7 +110,7 @@ render: toolchain ## Refresh the committed configurations and schemas
 
 .PHONY: test
 test: ## Run every test; sets up what it needs, without root
-	@$(PYTHON) e2e/tally.py --make '$(MAKE)' test-unit test-wasm test-stand test-e2e test-fleet test-sdk
+	@$(PYTHON) e2e/tally.py --make '$(MAKE)' test-unit test-wasm test-stand test-e2e test-fleet test-gateway test-sdk
 
 .PHONY: test-unit
 test-unit: toolchain ## Run the native tests
@@ -126,6 +134,11 @@ test-e2e: wasm mutants lab ## Run the scenarios on the real Envoy
 test-fleet: wasm lab ## Test a budget that several Envoys share; needs Redis and Go, else a named skip
 	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && sh e2e/fleet.sh '$(TOOLS)' \
 	  $(CARGO) test --locked --no-fail-fast -p scenarios --features fleet --test fleet
+
+.PHONY: test-gateway
+test-gateway: wasm lab tool ## Run the scenarios behind a real Envoy Gateway; needs Go and docker-registry, else a named skip
+	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && sh e2e/gateway.sh --or-skip '$(TOOLS)' \
+	  $(CARGO) test --locked --no-fail-fast -p lab -p scenarios --features lab/gateway-tests,scenarios/gateway --test gateway --test manifests
 
 .PHONY: test-sdk
 test-sdk: wasm lab $(PACKAGES)/.installed ## Run the tests with the providers' own Python SDKs

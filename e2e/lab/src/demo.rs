@@ -10,7 +10,7 @@ mod view;
 use std::process::ExitCode;
 
 use crate::settings::Settings;
-use crate::stand::Stand;
+use crate::stand::{Deployment, Stand};
 use crate::{Failure, envoy};
 
 use claims::Claims;
@@ -24,7 +24,7 @@ pub async fn demo() -> Result<ExitCode, Failure> {
     let directory = tempfile::Builder::new().prefix("demo-").tempdir().map_err(|error| {
         Failure::new(format!("no temporary directory: {error}"), "check TMPDIR and the disk's free space")
     })?;
-    let stand = Stand::start(&settings()?, &binary, directory.path()).await?;
+    let stand = Stand::start(&settings()?, Deployment::Envoy, &binary, directory.path()).await?;
     println!("Envoy {} with both filters at http://{}, providers scripted", binary.version, stand.address);
 
     let mut claims = Claims::default();

@@ -1,6 +1,5 @@
 //! What a fleet shares its budget through: a real Redis and the real rate limit service, each on free ports and ended by its own id.
 
-mod process;
 mod ratelimit;
 mod redis;
 

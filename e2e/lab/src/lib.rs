@@ -8,8 +8,10 @@
 
 pub mod ca;
 pub mod demo;
+pub mod engine;
 pub mod envoy;
 pub mod fleet;
+pub mod gateway;
 pub mod http;
 pub mod paths;
 pub mod port;
@@ -18,5 +20,6 @@ pub mod settings;
 pub mod stand;
 
 mod failure;
+mod server;
 
 pub use failure::Failure;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use lab::envoy::{self, Pin};
 use lab::settings::Problems;
+use lab::stand::Deployment;
 use lab::{Failure, demo, paths, run};
 
 /// A local stand: a pinned Envoy, the filters, and scripted or real providers.
@@ -21,6 +22,8 @@ struct Arguments {
 enum Command {
     /// Start the gateway and keep it running; the environment says on which port and with which providers.
     Run,
+    /// The same behind a real Envoy Gateway, which starts Envoy on manifests for Kubernetes.
+    Gateway,
     /// Show the whole path on scripted providers, and check every step.
     Demo,
     /// Print the path of the Envoy that is used, fetching the pinned one if it is not there yet.
@@ -60,7 +63,8 @@ fn failed(problems: &Problems) -> ExitCode {
 
 async fn execute(command: Command) -> Result<ExitCode, Problems> {
     match command {
-        Command::Run => run::run().await.map(|()| ExitCode::SUCCESS),
+        Command::Run => run::run(Deployment::Envoy).await.map(|()| ExitCode::SUCCESS),
+        Command::Gateway => run::run(Deployment::EnvoyGateway).await.map(|()| ExitCode::SUCCESS),
         Command::Demo => Ok(demo::demo().await?),
         Command::FetchEnvoy { cache, pin } => {
             let binary = if cache.is_none() && pin.is_none() {

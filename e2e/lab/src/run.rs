@@ -1,4 +1,4 @@
-//! `lab run`: the gateway until somebody stops it.
+//! `lab run` and `lab gateway`: the gateway until somebody stops it.
 //!
 //! Progress goes to stderr. Stdout gets what a person or a script waits for, once the gateway really answers. SIGINT, SIGTERM and SIGHUP
 //! end everything that was started, and that is success: stopping is how a run ends.
@@ -14,23 +14,24 @@ use ai_filters::render::Fallback;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time;
 
-use crate::envoy::{self, Running};
+use crate::engine::Engine;
+use crate::envoy;
 use crate::settings::{Problems, Providers, Real, Settings};
-use crate::stand::{self, Stand};
+use crate::stand::{self, Deployment, Stand};
 use crate::{Failure, paths};
 
 /// Runs the gateway until a signal ends it.
 ///
 /// # Errors
 /// Everything that kept it from starting, or Envoy's unexpected end.
-pub async fn run() -> Result<(), Problems> {
+pub async fn run(deployment: Deployment) -> Result<(), Problems> {
     let settings = Settings::from_env()?;
     let mut stop = StopSignals::new().map_err(|error| {
         Failure::new(format!("signals cannot be caught: {error}"), "is this a very restricted sandbox?")
     })?;
-    let directory = directory(&settings);
+    let directory = directory(&settings, deployment);
     let stand = tokio::select! {
-        stand = start(&settings, &directory) => stand?,
+        stand = start(&settings, deployment, &directory) => stand?,
         // Dropping what was being started kills it.
         () = stop.any() => {
             eprintln!("stopped before it was ready");
@@ -58,26 +59,41 @@ pub async fn run() -> Result<(), Problems> {
     Ok(())
 }
 
-async fn start(settings: &Settings, directory: &Path) -> Result<Stand, Failure> {
+async fn start(settings: &Settings, deployment: Deployment, directory: &Path) -> Result<Stand, Failure> {
     let binary = envoy::locate().await?;
     eprintln!("Envoy {} ({})", binary.version, binary.path.display());
-    if stand::fallback(&binary) == Fallback::PreviousPriorities {
+    if deployment == Deployment::EnvoyGateway {
+        // What an earlier run left there would be taken for this one's.
+        match fs::remove_dir_all(directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Failure::new(
+                    format!("cannot remove {}: {error}", directory.display()),
+                    "remove it by hand",
+                ));
+            }
+            _ => eprintln!("Envoy Gateway starts it, which takes some seconds"),
+        }
+    } else if stand::fallback(&binary) == Fallback::PreviousPriorities {
         eprintln!("this Envoy has no priority_group: both providers are in one cluster, by priority");
     }
     announce(settings);
-    let stand = Stand::start(settings, &binary, directory).await?;
+    let stand = Stand::start(settings, deployment, &binary, directory).await?;
     eprintln!("admin http://{}, log {}", stand.envoy.admin().address(), stand.envoy.log_path().display());
     Ok(stand)
 }
 
 /// Where this run's log and bootstrap go: each port has its own, so that two runs do not share one.
-fn directory(settings: &Settings) -> PathBuf {
+fn directory(settings: &Settings, deployment: Deployment) -> PathBuf {
+    let runs = match deployment {
+        Deployment::Envoy => "run",
+        Deployment::EnvoyGateway => "gateway",
+    };
     let name = if settings.port == 0 {
         format!("process-{}", process::id())
     } else {
         format!("port-{}", settings.port)
     };
-    paths::cache().join("run").join(name)
+    paths::cache().join(runs).join(name)
 }
 
 /// Says who will answer.
@@ -142,7 +158,7 @@ fn print_to_stdout(text: &str) {
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-fn died(envoy: &Running, status: io::Result<ExitStatus>) -> Failure {
+fn died(envoy: &Engine, status: io::Result<ExitStatus>) -> Failure {
     eprintln!("{}", envoy.log_tail(10));
     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
     Failure::new(

@@ -14,7 +14,9 @@ use config::Redacted;
 use mock_llm::{CertificateAuthority, Control, Listen, MockProvider, ProviderKind};
 use tokio::time::{self, Instant};
 
+use crate::engine::Engine;
 use crate::envoy::{Binary, Envoy, Running};
+use crate::gateway::EnvoyGateway;
 use crate::settings::{Providers, Real, Settings};
 use crate::{Failure, ca, http, paths, port};
 
@@ -24,8 +26,8 @@ const LOOPBACK: &str = "is the loopback interface up, and a port free?";
 
 /// A gateway that answers, and the providers behind it.
 pub struct Stand {
-    /// The Envoy with both filters.
-    pub envoy: Running,
+    /// The Envoy with both filters, and what started it.
+    pub envoy: Engine,
     /// Where clients connect.
     pub address: SocketAddr,
     /// The model that clients ask for.
@@ -44,6 +46,15 @@ pub struct Scripted {
     pub control: Control,
 }
 
+/// What starts Envoy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deployment {
+    /// This program, on a rendered bootstrap.
+    Envoy,
+    /// A real Envoy Gateway, on rendered manifests.
+    EnvoyGateway,
+}
+
 /// What Envoy is about to be started with.
 struct Plan {
     providers: Vec<Provider>,
@@ -59,7 +70,12 @@ impl Stand {
     ///
     /// # Errors
     /// When a port is busy, something that was built or fetched is missing, Envoy refuses its configuration, or nothing answers.
-    pub async fn start(settings: &Settings, binary: &Binary, directory: &Path) -> Result<Self, Failure> {
+    pub async fn start(
+        settings: &Settings,
+        deployment: Deployment,
+        binary: &Binary,
+        directory: &Path,
+    ) -> Result<Self, Failure> {
         let modules = modules()?;
         let port = chosen(settings.port, "PORT")?;
         let admin_port = chosen(settings.admin_port, "ADMIN_PORT")?;
@@ -87,22 +103,33 @@ impl Stand {
             Failure::new(words.join("; "), hints.join("; "))
         })?;
 
-        let mut envoy = Envoy::new(binary, render::bootstrap(&router)).directory(directory);
-        for (name, key) in &plan.keys {
-            envoy = envoy.env(*name, key.reveal());
-        }
-        let envoy = envoy.start().await?;
         let address = router.listen;
-        answers(address, &envoy).await?;
+        let envoy = match deployment {
+            Deployment::Envoy => {
+                let mut envoy = Envoy::new(binary, render::bootstrap(&router)).directory(directory);
+                for (name, key) in &plan.keys {
+                    envoy = envoy.env(*name, key.reveal());
+                }
+                let envoy = envoy.start().await?;
+                answers(address, &envoy).await?;
+                Engine::Envoy(Box::new(envoy))
+            }
+            Deployment::EnvoyGateway => {
+                let keys: Vec<_> =
+                    plan.keys.iter().map(|(name, key)| (*name, key.reveal().as_str())).collect();
+                let gateway = EnvoyGateway::start(&router, &keys, binary, directory).await?;
+                Engine::Gateway(Box::new(gateway))
+            }
+        };
         Ok(Self { envoy, address, model: router.model.as_str().to_owned(), scripted: plan.scripted })
     }
 
     /// Ends everything that was started.
     ///
     /// # Errors
-    /// When the system cannot wait for Envoy.
+    /// When the system cannot wait for it.
     pub async fn stop(self) -> io::Result<()> {
-        self.envoy.stop().await.map(drop)
+        self.envoy.stop().await
     }
 }
 

@@ -45,6 +45,11 @@ const EVERYWHERE: &[Shape] = &[
     Shape::ProviderAlone,
 ];
 
+/// The rows of one shape: those that name it, or the one that it is like.
+pub fn of(shape: Shape) -> Vec<Row> {
+    all().into_iter().filter(|row| row.shapes.contains(&shape.like())).collect()
+}
+
 /// Every row.
 pub fn all() -> Vec<Row> {
     [

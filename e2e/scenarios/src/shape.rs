@@ -47,9 +47,27 @@ pub enum Shape {
     Budgets,
     /// As [`Groups`](Self::Groups), with every prompt counted, limited, and told to who asks.
     Counted,
+    /// A real Envoy Gateway on rendered manifests, with everything that it takes a patch for.
+    EnvoyGateway,
+    /// The same without any patch: ai-gateway alone, and it may not hold headers.
+    EnvoyGatewayUnpatched,
 }
 
 impl Shape {
+    /// Whether Envoy Gateway starts its Envoy.
+    pub const fn is_envoy_gateway(self) -> bool {
+        matches!(self, Self::EnvoyGateway | Self::EnvoyGatewayUnpatched)
+    }
+
+    /// The shape with an Envoy of our own whose rows it passes too.
+    pub const fn like(self) -> Self {
+        match self {
+            Self::EnvoyGateway => Self::Priorities,
+            Self::EnvoyGatewayUnpatched => Self::GatewayAloneNotHeld,
+            own => own,
+        }
+    }
+
     /// Its name, the first part of the names of its tests.
     pub const fn name(self) -> &'static str {
         match self {
@@ -64,6 +82,8 @@ impl Shape {
             Self::AnthropicFirst => "anthropic_first",
             Self::Budgets => "budgets",
             Self::Counted => "counted",
+            Self::EnvoyGateway => "envoy_gateway",
+            Self::EnvoyGatewayUnpatched => "envoy_gateway_unpatched",
         }
     }
 
@@ -74,7 +94,7 @@ impl Shape {
 
     /// Whether ai-provider is installed.
     pub const fn has_provider(self) -> bool {
-        !matches!(self, Self::GatewayAlone | Self::GatewayAloneNotHeld)
+        !matches!(self.like(), Self::GatewayAlone | Self::GatewayAloneNotHeld)
     }
 
     /// Whether providers are offered HTTP/2.
@@ -90,7 +110,7 @@ impl Shape {
         let openai = provider(Provider::openai(), OPENAI_HOST, ports.openai, "/v1", "OPENAI_API_KEY");
         let anthropic =
             provider(Provider::anthropic(), ANTHROPIC_HOST, ports.anthropic, "", "ANTHROPIC_API_KEY");
-        let providers = match self {
+        let providers = match self.like() {
             Self::GatewayAlone | Self::GatewayAloneNotHeld => vec![Provider { auth: Auth::None, ..openai }],
             Self::OtherName => {
                 let model = "gpt-4o-mini".parse().expect("a model's name");
@@ -114,16 +134,16 @@ impl Shape {
             max_body: BodyLimit::new(MAX_BODY as u64).expect("a limit in bounds"),
             ca_bundle,
             modules,
-            fallback: if self == Self::Priorities {
+            fallback: if self.like() == Self::Priorities {
                 Fallback::PreviousPriorities
             } else {
                 Fallback::PriorityGroup
             },
-            headers_held: match self {
+            headers_held: match self.like() {
                 Self::NotHeld | Self::GatewayAloneNotHeld => HeadersHeld::No,
                 _ => HeadersHeld::Yes,
             },
-            filters: match self {
+            filters: match self.like() {
                 Self::GatewayAlone | Self::GatewayAloneNotHeld => Filters::GatewayOnly,
                 Self::ProviderAlone => Filters::ProviderOnly,
                 _ => Filters::Both,

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use ai_filters::render::{self, FilePath, LlmRouter, Modules};
 use lab::Failure;
-use lab::envoy::{Binary, Envoy, Running, locate};
+use lab::engine::Engine;
+use lab::envoy::{Binary, Envoy, locate};
+use lab::gateway::EnvoyGateway;
 use mock_llm::{CertificateAuthority, Listen, MockProvider, ProviderKind, ServerIdentity};
 use tempfile::TempDir;
 
@@ -35,8 +37,8 @@ pub struct Stand {
     pub anthropic: MockProvider,
     /// Where clients connect.
     pub address: SocketAddr,
-    /// The Envoy.
-    pub envoy: Running,
+    /// The Envoy, and what started it.
+    pub envoy: Engine,
     authority: CertificateAuthority,
     /// How much of the log earlier rows have looked through.
     log_seen: AtomicUsize,
@@ -130,10 +132,19 @@ impl Stand {
         let bundle = bundle.to_str().and_then(|path| path.parse().ok()).expect("a plain path");
         let mut router = shape.router(ports, bundle, equipment.modules.clone());
         change(&mut router);
-        let bootstrap = arrange(render::bootstrap(&router), directory.path());
-        let envoy =
-            envoy_of(equipment, bootstrap).directory(directory.path()).concurrency(workers).start().await?;
-        let address = envoy.address().expect("a listener");
+        let (envoy, address) = if shape.is_envoy_gateway() {
+            // Its listener has a Service in a cluster: the port has to be known.
+            router.listen.set_port(lab::port::free().expect("a free port"));
+            let gateway = EnvoyGateway::start(&router, &keys(), &equipment.binary, directory.path()).await?;
+            let address = gateway.address();
+            (Engine::Gateway(Box::new(gateway)), address)
+        } else {
+            let bootstrap = arrange(render::bootstrap(&router), directory.path());
+            let envoy = envoy_of(equipment, bootstrap);
+            let envoy = envoy.directory(directory.path()).concurrency(workers).start().await?;
+            let address = envoy.address().expect("a listener");
+            (Engine::Envoy(Box::new(envoy)), address)
+        };
         let log_seen = AtomicUsize::new(0);
         Ok(Self { shape, openai, anthropic, address, envoy, authority, log_seen, _directory: directory })
     }
@@ -173,9 +184,9 @@ impl Stand {
 }
 
 impl Stand {
-    /// Stops Envoy; its complete log.
+    /// Stops Envoy; its complete log, with that of its control plane where it has one.
     pub async fn stop(self) -> String {
-        let path = self.envoy.log_path().to_path_buf();
+        let path = self.envoy.log_path();
         // That it had to be killed is no news for a log.
         let _ = self.envoy.stop().await;
         fs::read(path).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
@@ -189,11 +200,12 @@ pub fn envoy(equipment: &Equipment, router: &LlmRouter) -> Envoy {
 
 /// The same with that bootstrap.
 pub(crate) fn envoy_of(equipment: &Equipment, bootstrap: String) -> Envoy {
-    Envoy::new(&equipment.binary, bootstrap)
-        .env("OPENAI_API_KEY", canary::OPENAI_KEY.as_str())
-        .env("ANTHROPIC_API_KEY", canary::ANTHROPIC_KEY.as_str())
-        .log_level("wasm:debug")
-        .flushed_every(FLUSHED_EVERY)
+    let envoy = Envoy::new(&equipment.binary, bootstrap).log_level("wasm:debug").flushed_every(FLUSHED_EVERY);
+    keys().into_iter().fold(envoy, |envoy, (name, key)| envoy.env(name, key))
+}
+
+fn keys() -> [(&'static str, &'static str); 2] {
+    [("OPENAI_API_KEY", canary::OPENAI_KEY.as_str()), ("ANTHROPIC_API_KEY", canary::ANTHROPIC_KEY.as_str())]
 }
 
 /// A scripted provider as that shape reaches it, which knows its own key and forbids the client's.

@@ -7,6 +7,7 @@ mod budget;
 mod clusters;
 mod compose;
 mod filter_config;
+mod gateway_api;
 mod inputs;
 mod listener;
 mod plans;
@@ -19,6 +20,7 @@ mod wasm;
 
 pub use budget::{Budget, GlobalBudget, OnFailure, Refunds, Window, service_config};
 pub use compose::{ComposeFiles, compose};
+pub use gateway_api::{GatewayApi, Infrastructure, manifests};
 pub use inputs::token_budgets;
 pub use inputs::{
     AccessLog, Alias, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, Limits, LlmRouter, Modules,

@@ -60,12 +60,20 @@ struct Commented<T> {
 
 /// The text of a whole document: `heading` as its first comment, then the map. A comment that repeats an earlier one is left out:
 /// what is rendered five times is explained once.
-pub fn document(heading: &str, mut root: Map) -> String {
-    root.say_once(&mut BTreeSet::new());
+pub fn document(heading: &str, root: Map) -> String {
+    documents(heading, vec![root])
+}
+
+/// The same with several documents, `---` between them.
+pub fn documents(heading: &str, roots: Vec<Map>) -> String {
+    let mut said = BTreeSet::new();
     let mut out = String::new();
     comment(&mut out, 0, heading);
-    out.push('\n');
-    root.block(&mut out, 0);
+    for (index, mut root) in roots.into_iter().enumerate() {
+        root.say_once(&mut said);
+        out.push_str(if index == 0 { "\n" } else { "---\n" });
+        root.block(&mut out, 0);
+    }
     out
 }
 

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use ai_filters::render::{
-    ComposeFiles, EnvoyVersion, Fallback, GlobalBudget, LlmRouter, bootstrap, compose, service_config,
+    ComposeFiles, EnvoyVersion, Fallback, GatewayApi, GlobalBudget, LlmRouter, bootstrap, compose, manifests,
+    service_config,
 };
 use ai_filters::route::read;
 
@@ -55,6 +56,13 @@ fn global_budget() {
     assert_eq!(router.check(), Ok(()));
     check("envoy-configs/global-budget/envoy.yaml", &bootstrap(&router));
     check("envoy-configs/global-budget/ratelimit.yaml", &service_config(&budget));
+}
+
+#[test]
+fn gateway_api() {
+    let gateway = GatewayApi::example();
+    assert_eq!(gateway.check(), Ok(()));
+    check("envoy-configs/gateway-api/llm-router.yaml", &manifests(&gateway));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::process::Server;
+use crate::server::Server;
 use crate::{Failure, http, port};
 
 /// Names the built service; `e2e/fleet.sh` sets it.

@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time;
 
-use super::process::Server;
 use crate::Failure;
+use crate::server::Server;
 
 const PROGRAM: &str = "redis-server";
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);

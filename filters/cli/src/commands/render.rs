@@ -1,5 +1,6 @@
 //! `ai-filters render`: Envoy's configuration from a file, or from what the command line says.
 
+mod gateway_api;
 mod global_budget;
 mod route;
 
@@ -25,6 +26,8 @@ pub(super) enum What {
     LlmRouter(Box<Options>),
     /// The same, with a budget that all gateways of a fleet share through the rate limit service.
     GlobalBudget(Box<global_budget::BudgetOptions>),
+    /// The router as manifests for Envoy Gateway on Kubernetes.
+    GatewayApi(Box<gateway_api::GatewayOptions>),
 }
 
 /// `ai-filters render llm-router …`. Values are text here: all of them are checked together, so that every problem is told at once.
@@ -158,6 +161,7 @@ impl What {
             }
             Self::GlobalBudget(options) => options.run(),
             Self::Route(options) => options.run(),
+            Self::GatewayApi(options) => options.run(),
         }
     }
 }

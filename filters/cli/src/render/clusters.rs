@@ -13,11 +13,11 @@ use crate::yaml::{List, Map};
 /// How long a connection may take, TLS included, where no shorter limit holds.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long an unused connection is kept. Shorter than providers keep theirs, so that a request seldom meets one that just closed.
-const IDLE_CONNECTION: Duration = Duration::from_secs(60);
+pub(super) const IDLE_CONNECTION: Duration = Duration::from_secs(60);
 /// How often an HTTP/2 connection is asked whether it still lives, and how long it may take to say so.
 const HTTP2_PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 /// Connections, requests and retries that may be under way at once in a cluster: no limit that traffic would meet first.
-const UNDER_WAY: u64 = 10_000;
+pub(super) const UNDER_WAY: u64 = 10_000;
 /// A port where nothing listens: the lowest reserved one.
 const NOWHERE: u16 = 1;
 /// Host metadata whose value is the label of a transport socket.
@@ -123,7 +123,7 @@ fn host(provider: &Provider, weighted: bool) -> Map {
         .with_some("load_balancing_weight", weighted.then_some(u64::from(provider.weight)))
 }
 
-fn keys(router: &LlmRouter) -> Vec<&str> {
+pub(super) fn keys(router: &LlmRouter) -> Vec<&str> {
     let mut keys: Vec<&str> = Vec::new();
     for key in router.every_provider().filter_map(|(_, provider)| provider.key_env()).map(EnvName::as_str) {
         if !keys.contains(&key) {
@@ -133,7 +133,7 @@ fn keys(router: &LlmRouter) -> Vec<&str> {
     keys
 }
 
-fn provider_filter(router: &LlmRouter) -> wasm::Filter<'_> {
+pub(super) fn provider_filter(router: &LlmRouter) -> wasm::Filter<'_> {
     wasm::Filter {
         name: "ai-provider",
         module: &router.modules.provider,
@@ -258,13 +258,13 @@ fn own_sockets(router: &LlmRouter, plan: &Plan<'_>) -> List {
 
 /// Whether every connection of a cluster can negotiate its protocol.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Alpn {
+pub(super) enum Alpn {
     Yes,
     No,
 }
 
 /// How the cluster's connections speak HTTP, and the filters of each attempt.
-fn protocol(alpn: Alpn, filter: Option<wasm::Filter<'_>>) -> Map {
+pub(super) fn protocol(alpn: Alpn, filter: Option<wasm::Filter<'_>>) -> Map {
     let (interval, timeout) = HTTP2_PING;
     let ping = Map::new().with("interval", interval).with("timeout", timeout).inline();
     let options = typed("envoy.extensions.upstreams.http.v3.HttpProtocolOptions")

@@ -9,6 +9,9 @@ use super::{Auth, HeadersHeld, LlmRouter, Provider};
 /// Where ai-provider finds its provider's name in the metadata of the chosen host: namespace and key.
 pub(super) const PROVIDER_METADATA: (&str, &str) = ("ai", "provider");
 
+/// Where Envoy Gateway tells the name of the `Backend` that a host came from: namespace and keys.
+const BACKEND_METADATA: [&str; 4] = ["envoy-gateway", "resources", "0", "name"];
+
 /// ai-gateway's.
 pub(super) fn gateway(router: &LlmRouter) -> String {
     let aliases = router
@@ -75,9 +78,18 @@ pub(super) fn fixed_provider(router: &LlmRouter, served: Served<'_>, provider: &
 /// ai-provider's, in a cluster where each host's metadata names its provider.
 pub(super) fn selected_provider(router: &LlmRouter) -> String {
     let (namespace, key) = PROVIDER_METADATA;
+    selected_by(router, Select::HostMetadata([namespace, key]))
+}
+
+/// ai-provider's, in a cluster of Envoy Gateway's: the metadata of a host's locality names the `Backend` that it came from.
+pub(super) fn provider_of_backend(router: &LlmRouter) -> String {
+    selected_by(router, Select::LocalityMetadata(BACKEND_METADATA))
+}
+
+fn selected_by(router: &LlmRouter, select: Select) -> String {
     pretty(&Providers {
         provider: None,
-        select: Some(Select { host_metadata: [namespace, key] }),
+        select: Some(select),
         providers: router.every_provider().map(|(served, provider)| object(served, provider)).collect(),
         max_body_bytes: router.max_body.bytes(),
     })
@@ -155,8 +167,10 @@ enum AuthObject<'a> {
 }
 
 #[derive(Serialize)]
-struct Select {
-    host_metadata: [&'static str; 2],
+#[serde(rename_all = "snake_case")]
+enum Select {
+    HostMetadata([&'static str; 2]),
+    LocalityMetadata([&'static str; 4]),
 }
 
 /// Members of a provider's object that are always rendered, so that `extra` cannot say them again.

@@ -7,18 +7,26 @@ use super::{
 };
 use crate::yaml::{List, Map};
 
+/// What the header `server` says.
+pub(super) const SERVER: &str = "envoy-ai-filters";
 /// How long a client may take to send its headers, in seconds.
-const HEADERS_SECONDS: u64 = 10;
+pub(super) const HEADERS_SECONDS: u64 = 10;
 /// How long a client may take to send a whole request, in seconds.
-const REQUEST_SECONDS: u64 = 300;
+pub(super) const REQUEST_SECONDS: u64 = 300;
 /// How long a client's connection may be unused, in seconds. Longer than SDKs keep theirs, so that they close first.
-const IDLE_CONNECTION_SECONDS: u64 = 900;
+pub(super) const IDLE_CONNECTION_SECONDS: u64 = 900;
 /// HTTP/2 streams that one client connection may have open at once.
-const MAX_STREAMS: u64 = 100;
+pub(super) const MAX_STREAMS: u64 = 100;
 /// The least HTTP/2 flow control windows for what clients send, of a stream and of a connection, in bytes.
 const LEAST_WINDOWS: (u64, u64) = (65_536, 1_048_576);
 /// The most that HTTP/2 knows (RFC 9113, section 6.9.1).
 const MOST_WINDOW: u64 = (1 << 31) - 1;
+
+/// HTTP/2 flow control windows for what clients send, of a stream and of a connection, in bytes.
+pub(super) fn windows(router: &LlmRouter) -> (u64, u64) {
+    let body = u64::from(router.max_body.envoy_bytes());
+    (body.clamp(LEAST_WINDOWS.0, MOST_WINDOW), body.clamp(LEAST_WINDOWS.1, MOST_WINDOW))
+}
 
 /// The one listener.
 pub(super) fn listener(router: &LlmRouter) -> Map {
@@ -50,9 +58,7 @@ fn filter_chain(router: &LlmRouter) -> Map {
 
 fn connection_manager(router: &LlmRouter) -> Map {
     let seconds = std::time::Duration::from_secs;
-    let body = u64::from(router.max_body.envoy_bytes());
-    let stream_window = body.clamp(LEAST_WINDOWS.0, MOST_WINDOW);
-    let connection_window = body.clamp(LEAST_WINDOWS.1, MOST_WINDOW);
+    let (stream_window, connection_window) = windows(router);
     let mut config = typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager")
         .with("stat_prefix", "llm")
         .why("HTTP/1.1, and HTTP/2 without TLS for clients that begin with it.")
@@ -62,7 +68,7 @@ fn connection_manager(router: &LlmRouter) -> Map {
         .why("No address is internal: where none is listed, Envoy trusts x-envoy-* headers from every private one.")
         .with("internal_address_config", Map::new().with("cidr_ranges", List::new().item(nobody())))
         .why("Providers' own server headers say who they are; this one does not.")
-        .with("server_name", "envoy-ai-filters")
+        .with("server_name", SERVER)
         .why("HTTP/2 providers are told the scheme that their own connection has, not the client's.")
         .with("scheme_header_transformation", Map::new().with("match_upstream", true).inline())
         .why("One spelling of every path, so that nothing slips past a match.")
@@ -148,6 +154,15 @@ fn http_filters(router: &LlmRouter) -> List {
 }
 
 fn access_log(router: &LlmRouter) -> Map {
+    Map::new().with("name", "envoy.access_loggers.stdout").with(
+        "typed_config",
+        typed("envoy.extensions.access_loggers.stream.v3.StdoutAccessLog")
+            .with("log_format", Map::new().with("json_format", logged(router))),
+    )
+}
+
+/// What is said about each request.
+pub(super) fn logged(router: &LlmRouter) -> Map {
     const FIELDS: [(&str, &str); 17] = [
         ("time", "%START_TIME%"),
         ("request_id", "%REQ(X-REQUEST-ID)%"),
@@ -193,9 +208,5 @@ fn access_log(router: &LlmRouter) -> Map {
             .why("`unchecked` where a budget was to be asked and could not be.")
             .with("global_budget", budget::chain::unchecked_in_the_log());
     }
-    Map::new().with("name", "envoy.access_loggers.stdout").with(
-        "typed_config",
-        typed("envoy.extensions.access_loggers.stream.v3.StdoutAccessLog")
-            .with("log_format", Map::new().with("json_format", fields)),
-    )
+    fields
 }

@@ -68,6 +68,18 @@ pub enum Problem {
         /// What was given.
         given: String,
     },
+    /// A resource cannot have a provider's name.
+    #[error("provider `{provider}` cannot be the name of a Backend")]
+    BackendName {
+        /// The provider's name.
+        provider: String,
+    },
+    /// A base URL whose host is an address, where that cannot be.
+    #[error("provider `{provider}` is reached by an address")]
+    Address {
+        /// The provider's name.
+        provider: String,
+    },
     /// Not a budget.
     #[error("`{given}` is no budget")]
     Budget {
@@ -210,6 +222,13 @@ impl Problem {
             Self::BaseUrl { .. } => "as the provider's SDK takes it: `https://api.openai.com/v1`".into(),
             Self::Listen { .. } => "`ADDRESS:PORT`, as in `0.0.0.0:10000` or `127.0.0.1:10000`".into(),
             Self::ServiceAddress { .. } => "`HOST:PORT`, as in `ratelimit:8081`".into(),
+            Self::BackendName { .. } => {
+                "lower-case letters, digits and `-`, as in `openai`; at most 63 of them".into()
+            }
+            Self::Address { .. } => {
+                "name its host: Envoy Gateway gives names and addresses clusters of their own, between which there is no fallback"
+                    .into()
+            }
             Self::Budget { .. } => {
                 format!("`WINDOW=TOKENS` with minute, hour or day, and from 1 to {} tokens", u32::MAX)
             }

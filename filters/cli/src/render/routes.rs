@@ -10,11 +10,28 @@ use super::{Fallback, LlmRouter, Provider, budget, clusters, typed};
 use crate::yaml::{List, Map, Yaml};
 
 /// What the next attempt waits at most. It goes to another provider, so there is nothing to wait for.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(250));
+pub(super) const BACK_OFF: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(250));
+
+/// What a provider must not see where ai-provider does not keep it.
+pub(super) const INTERNAL: [&str; 5] = [
+    names::MODEL_HEADER,
+    names::STREAM_HEADER,
+    names::PLAN_HEADER,
+    names::INPUT_TOKENS_HEADER,
+    "x-envoy-external-address",
+];
+/// What a provider must not say where ai-provider does not say it.
+pub(super) const ANSWERED: [&str; 5] = [
+    names::ANSWERED_BY_HEADER,
+    names::ANSWERED_MODEL_HEADER,
+    names::ATTEMPTS_HEADER,
+    names::INPUT_TOKENS_HEADER,
+    names::INPUT_TOKENS_SOURCE_HEADER,
+];
 
 /// What a route's time limits are for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// Requests that are marked as streaming.
     Stream,
     /// The others.
@@ -26,8 +43,7 @@ enum Kind {
 /// The route table.
 pub(super) fn route_config(router: &LlmRouter) -> Map {
     let plans = plans(router);
-    let kinds: &[Kind] =
-        if router.routes_by_headers() { &[Kind::Stream, Kind::Answer] } else { &[Kind::Either] };
+    let kinds = Kind::of(router);
     let mut routes = List::new();
     for plan in &plans {
         for kind in kinds {
@@ -48,24 +64,8 @@ pub(super) fn route_config(router: &LlmRouter) -> Map {
         host.why("Saves ai-provider a look-up in every first attempt. It replaces all headers, so no provider sees this one.")
             .with("include_request_attempt_count", true)
     } else {
-        let internal: List = [
-            names::MODEL_HEADER,
-            names::STREAM_HEADER,
-            names::PLAN_HEADER,
-            names::INPUT_TOKENS_HEADER,
-            "x-envoy-external-address",
-        ]
-        .into_iter()
-        .collect();
-        let answered: List = [
-            names::ANSWERED_BY_HEADER,
-            names::ANSWERED_MODEL_HEADER,
-            names::ATTEMPTS_HEADER,
-            names::INPUT_TOKENS_HEADER,
-            names::INPUT_TOKENS_SOURCE_HEADER,
-        ]
-        .into_iter()
-        .collect();
+        let internal: List = INTERNAL.into_iter().collect();
+        let answered: List = ANSWERED.into_iter().collect();
         host.why("Without ai-provider nothing else keeps ai-gateway's own headers, or who the client is, from a provider.")
             .with("request_headers_to_remove", internal.inline())
             .why("And nothing else tells that a provider makes up what ai-provider would say of the answer.")
@@ -88,7 +88,14 @@ pub(super) fn route_config(router: &LlmRouter) -> Map {
         .with("virtual_hosts", List::new().item(host))
 }
 
-fn reason(router: &LlmRouter, plan: &Plan<'_>, kind: Kind) -> String {
+impl Kind {
+    /// Those that this router's routes can tell apart.
+    pub(super) fn of(router: &LlmRouter) -> &'static [Self] {
+        if router.routes_by_headers() { &[Self::Stream, Self::Answer] } else { &[Self::Either] }
+    }
+}
+
+pub(super) fn reason(router: &LlmRouter, plan: &Plan<'_>, kind: Kind) -> String {
     let whom = match &plan.header {
         Some(providers) => format!("ai-gateway found that only these can express the request: {providers}"),
         None if router.more_models.is_empty() => "Every provider".to_owned(),
@@ -158,7 +165,7 @@ fn action(router: &LlmRouter, plan: &Plan<'_>, kind: Kind) -> Map {
 }
 
 /// How long nothing may move on a stream. The clock also runs while attempts are made, so it outlasts all of them.
-fn gap(plan: &Plan<'_>) -> Duration {
+pub(super) fn gap(plan: &Plan<'_>) -> Duration {
     let limits = plan.served.limits;
     let attempts = u32::try_from(plan.attempts.len()).unwrap_or(u32::MAX);
     let first_byte = limits.first_byte.duration();

@@ -12,13 +12,20 @@ const PERMILLE: [u64; 10] = [1, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
 
 /// `stats_config`
 pub(super) fn config() -> Map {
-    let steps = List::new()
-        .item(buckets(metrics::TOKEN_USAGE, &TOKENS))
-        .item(buckets(metrics::ESTIMATE_ERROR, &PERMILLE));
     Map::new()
         .why("A Wasm filter's statistics have no labels, so their names carry them: `name;label=value`. Here they become labels again.")
-        .with("stats_tags", labels::ALL.into_iter().map(tag).collect::<List>())
-        .with("histogram_bucket_settings", steps)
+        .with("stats_tags", tags().into_iter().collect::<List>())
+        .with("histogram_bucket_settings", steps())
+}
+
+/// The labels.
+pub(super) fn tags() -> Vec<Map> {
+    labels::ALL.into_iter().map(tag).collect()
+}
+
+/// The steps of the histograms.
+pub(super) fn steps() -> List {
+    List::new().item(buckets(metrics::TOKEN_USAGE, &TOKENS)).item(buckets(metrics::ESTIMATE_ERROR, &PERMILLE))
 }
 
 /// A label: the first group is taken out of the name, the second is the value.

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,14 +12,14 @@ use tokio::time::{self, Instant};
 
 use crate::Failure;
 
-/// Both servers are there in a fraction of a second; the rest is for a busy machine.
+/// Most servers are there in a fraction of a second; the rest is for a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(25);
 
 /// A running server. Dropping it kills it.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     name: &'static str,
     child: Child,
     log: PathBuf,
@@ -27,7 +27,18 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts it, with its output in `NAME.log` of that directory, and waits until it answers.
-    pub(super) async fn start(
+    pub(crate) async fn start(
+        name: &'static str,
+        command: &mut Command,
+        directory: &Path,
+        answers: impl AsyncFn() -> bool,
+    ) -> Result<Self, Failure> {
+        Self::start_within(READY_WITHIN, name, command, directory, answers).await
+    }
+
+    /// The same with another time to answer in.
+    pub(crate) async fn start_within(
+        ready_within: Duration,
         name: &'static str,
         command: &mut Command,
         directory: &Path,
@@ -37,7 +48,7 @@ impl Server {
         let child = spawn(command, &log)
             .map_err(|error| Failure::new(format!("{name} does not start: {error}"), "is it installed?"))?;
         let mut server = Self { name, child, log };
-        let deadline = Instant::now().checked_add(READY_WITHIN);
+        let deadline = Instant::now().checked_add(ready_within);
         while !answers().await {
             let ended = server.child.try_wait().is_ok_and(|status| status.is_some());
             if ended || deadline.is_none_or(|deadline| Instant::now() >= deadline) {
@@ -53,7 +64,7 @@ impl Server {
     }
 
     /// Asks it to end (SIGTERM), and kills it after five seconds.
-    pub(super) async fn stop(mut self) -> Result<(), Failure> {
+    pub(crate) async fn stop(mut self) -> Result<(), Failure> {
         // `Child::id` is `None` once the process was waited for: a number that may belong to another process is never signalled.
         if let Some(pid) = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
             // It may have ended this very moment; waiting tells.
@@ -67,7 +78,23 @@ impl Server {
         Ok(())
     }
 
-    fn log_tail(&self) -> String {
+    /// Waits until it ends by itself, which nobody wants.
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// Its process id, until it was waited for.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// The file with what it says.
+    pub(crate) fn log_path(&self) -> &Path {
+        &self.log
+    }
+
+    /// Its last lines, in one.
+    pub(crate) fn log_tail(&self) -> String {
         const LINES: usize = 5;
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let skipped = log.lines().count().saturating_sub(LINES);
