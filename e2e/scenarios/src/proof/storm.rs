@@ -125,6 +125,8 @@ async fn hung_up(stand: &Stand) -> Problems {
     wave.hang_up();
     let charged = books::settled(stand, charged, leaving as u64 * COST, &mut problems).await;
 
+    // The provider may hear of it later than the ledger, and must not answer those who are gone.
+    stand.openai.wait_until("it knows who hung up", |provider| provider.hang_ups() >= leaving as u64).await;
     stand.openai.release();
     let (answers, hung_up) = wave.ended(&mut problems).await;
     problems.same("clients that hung up", &hung_up, &leaving);
