@@ -4,7 +4,9 @@ pub(crate) mod prompt;
 
 use std::rc::Rc;
 
-use budget::{Admission as Reservation, Amount, Answer, Decision, Millis, Opinion, Settlement, Verdict};
+use budget::{
+    Admission as Reservation, Amount, Answer, Decision, Millis, Mode, Opinion, Settlement, Status, Verdict,
+};
 use config::{Completions, HardStop, Resolved, Unlimited};
 use identity::Caller;
 use llm_api::{ApiError, Dialect, ErrorKind};
@@ -291,6 +293,10 @@ impl Admitting {
             self.shortenings = self.shortenings.saturating_add(1);
             return self.reserve(clock, out);
         }
+        let opinions = match &verdict {
+            Verdict::Admitted(_) => opinions,
+            Verdict::Refused { .. } | Verdict::Unavailable { .. } => self.given_back(&opinions),
+        };
         let (budgets, dialect) = (&self.meter().budgets, self.plan.metered().dialect);
         budgets.count_opinions(&opinions, out);
         let told = Told::new(budgets, dialect, &opinions, Millis(clock.now().0));
@@ -335,21 +341,32 @@ impl Admitting {
         let prices = self.prices().ok()?;
         let expected = self.expected();
         let mut longest = u64::MAX;
-        let mut reserved = true;
-        for opinion in opinions {
+        for opinion in self.given_back(opinions) {
             let budget = budgets.get(opinion.budget).filter(|budget| budget.is_enforced());
             let Some(budget) = budget else { continue };
-            let granted = opinion.answer == Answer::Granted;
-            // A budget that was reserved says what is left beside this request; one that was only looked at, because another had refused,
-            // and one that refused, say what is left for it.
-            reserved &= granted;
-            let own = if reserved { expected.ask(budget.unit, &prices).total() } else { Amount::ZERO };
-            let left = opinion.status?.remaining.saturating_add(own);
+            let left = opinion.status?.remaining;
             longest = longest.min(quantity::completion_within(budget.unit, left, expected.prompt, &prices)?);
         }
         let each = longest.checked_div(self.plan.completion().choices)?;
         (each >= least && each.saturating_mul(self.plan.completion().choices) < expected.completion)
             .then_some(each)
+    }
+
+    /// How the budgets stand once a request that one of them refuses is given back to the others. One that was reserved says what is left beside
+    /// it; one that was only looked at, because another had refused, and one that refused, say what is left for it.
+    fn given_back(&self, opinions: &[Opinion]) -> Vec<Opinion> {
+        let Ok(prices) = self.prices() else { return opinions.to_vec() };
+        let expected = self.expected();
+        let mut reserved = true;
+        let given_back = |opinion: &Opinion| {
+            let granted = opinion.answer == Answer::Granted;
+            reserved &= granted || opinion.mode == Mode::Shadow;
+            let budget = self.meter().budgets.get(opinion.budget).filter(|_| reserved && granted);
+            let own = budget.map_or(Amount::ZERO, |budget| expected.ask(budget.unit, &prices).total());
+            let left = |status: Status| Status { remaining: status.remaining.saturating_add(own), ..status };
+            Opinion { status: opinion.status.map(left), ..*opinion }
+        };
+        opinions.iter().map(given_back).collect()
     }
 
     /// How many tokens a stream may say before it is ended: what is reserved for it, and what the budget has left beside it.

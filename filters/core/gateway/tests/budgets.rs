@@ -354,6 +354,26 @@ fn all_budgets_or_none() {
 }
 
 #[test]
+fn who_is_refused_is_told_what_is_left_without_that_request() {
+    let worker = budgets(
+        r#"[{"name": "requests", "per": ["user"], "unit": "requests", "quota": {"amount": 10, "window": "day"}},
+            {"name": "watched", "mode": "shadow", "quota": {"amount": 1, "window": "day"}},
+            {"name": "user-day", "per": ["user"], "quota": {"amount": 5000, "window": "day"}},
+            {"name": "team-month", "quota": {"amount": 1000, "window": "month"}},
+            {"name": "user-month", "per": ["user"], "quota": {"amount": 6000, "window": "month"}}]"#,
+    );
+    answer(&mut ask(&worker, "alice", &body(600)), 100, 500);
+    let host = ask(&worker, "alice", &body(600));
+    assert!(refused(&host).2.contains("`team-month`"), "{:?}", refused(&host));
+    let left = header(&host, "ratelimit");
+    for told in
+        ["\"requests\";r=9;", "\"user-day\";r=4400;", "\"team-month\";r=400;", "\"user-month\";r=5400;"]
+    {
+        assert!(left.contains(told), "{told} is not in {left}");
+    }
+}
+
+#[test]
 fn a_budget_in_shadow_counts_and_refuses_nobody() {
     let worker = budgets(
         r#"[{"name": "new", "per": ["user"], "mode": "shadow", "quota": {"amount": 500, "window": "day"}}]"#,
