@@ -59,7 +59,7 @@ gateway: wasm lab tool ## Start the same behind a real Envoy Gateway, without Ku
 	@exec sh e2e/gateway.sh '$(TOOLS)' '$(LAB)' gateway
 
 .PHONY: demo
-demo: wasm lab ## Show the whole path on scripted providers: answers, streams, fallback, errors
+demo: wasm lab ## Show the whole path on scripted providers: answers, streams, fallback, errors, budgets
 	@exec '$(LAB)' demo
 
 ##@ Building it

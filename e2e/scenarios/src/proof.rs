@@ -40,6 +40,9 @@ pub const ROOM: u64 = 100;
 pub const QUOTA: u64 = ROOM * RESERVED;
 /// The budget's name.
 pub const BUDGET: &str = "user-month";
+/// How many requests each user may make in a month: a budget that is asked first and has room for all that are admitted here. Whoever is refused by
+/// the other one has to be given back what this one granted.
+pub const REQUESTS: u64 = 400;
 
 /// Longer than any story here takes: no answer is given up while it is held.
 const LONG: &str = "60s";
@@ -73,7 +76,11 @@ pub fn budgeted(router: &mut LlmRouter, mode: &str) {
     router.counting = section(&json!({"mode": mode}));
     router.identity = section(&json!({"header": {"user": "x-user-id"}}));
     let quota = json!({"amount": QUOTA, "window": "month"});
-    router.budgets = section(&json!({"limits": [{"name": BUDGET, "per": ["user"], "quota": quota}]}));
+    let requests = json!({"amount": REQUESTS, "window": "month"});
+    router.budgets = section(&json!({"limits": [
+        {"name": "requests", "per": ["user"], "unit": "requests", "quota": requests},
+        {"name": BUDGET, "per": ["user"], "quota": quota},
+    ]}));
 }
 
 /// Waits where a day, and with it perhaps a month, is about to end.

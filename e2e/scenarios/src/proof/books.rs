@@ -6,7 +6,7 @@ use mock_llm::Usage;
 use serde_json::{Value, json};
 use tokio::time::{self, Instant};
 
-use super::{BUDGET, QUOTA};
+use super::{BUDGET, QUOTA, REQUESTS};
 use crate::client;
 use crate::problems::Problems;
 use crate::request::chat_body;
@@ -42,17 +42,24 @@ pub async fn settled(stand: &Stand, before: u64, more: u64, problems: &mut Probl
     }
 }
 
-/// What the ledger has left for that user, as a request is told that could never fit and therefore takes nothing.
+/// What the ledger has left for that user of tokens.
 pub async fn left(stand: &Stand, user: &str, problems: &mut Problems) -> u64 {
+    left_of_both(stand, user, problems).await.0
+}
+
+/// What the ledger has left for that user of tokens and of requests, as a request is told that could never fit and therefore takes nothing.
+async fn left_of_both(stand: &Stand, user: &str, problems: &mut Problems) -> (u64, u64) {
     let messages = json!([{"role": "user", "content": "hello"}]);
     let body = json!({"model": "gpt-4", "max_tokens": 100 * QUOTA, "messages": messages});
     let answer = client::send(stand.address, &chat_body(body).header("x-user-id", user)).await;
     problems.same("the status of what can never fit", &answer.status, &400);
-    let told = answer.header("x-ratelimit-remaining-tokens").and_then(|left| left.parse().ok());
-    told.unwrap_or_else(|| {
-        problems.add(format!("nobody says what is left: {answer:?}"));
-        u64::MAX
-    })
+    let mut told = |name: &str| {
+        answer.header(name).and_then(|left| left.parse().ok()).unwrap_or_else(|| {
+            problems.add(format!("{name} does not say what is left: {answer:?}"));
+            u64::MAX
+        })
+    };
+    (told("x-ratelimit-remaining-tokens"), told("x-ratelimit-remaining-requests"))
 }
 
 /// The lines of the access log about that user's requests that were sent on, once there are so many.
@@ -93,8 +100,9 @@ pub async fn agree(
     spent: u64,
     problems: &mut Problems,
 ) {
-    let left = left(stand, user, problems).await;
-    problems.same("the ledger's book", &QUOTA.saturating_sub(left), &spent);
+    let (tokens, left) = left_of_both(stand, user, problems).await;
+    problems.same("the ledger's book", &QUOTA.saturating_sub(tokens), &spent);
+    problems.same("the ledger's book of requests", &REQUESTS.saturating_sub(left), &(requests as u64));
     let lines = logged(stand, user, requests, problems).await;
     problems.same("the access log's book", &total(&lines), &spent);
     problems.same("the provider's book", &provider, &spent);

@@ -72,7 +72,7 @@ async fn configured_anew(equipment: &Equipment) -> Result<Problems, Failure> {
         Stand::arranged(Shape::Groups, equipment, 2, |router| budgeted(router, "exact"), arrange).await?;
     let Some(mut listeners) = listeners else { return Ok(problems) };
     let amount = |amount: u64| {
-        move |gateway: &mut Value| gateway["budgets"]["limits"][0]["quota"]["amount"] = json!(amount)
+        move |gateway: &mut Value| gateway["budgets"]["limits"][1]["quota"]["amount"] = json!(amount)
     };
 
     ask(&stand, USER, Usage::new(PROMPT, ANSWER), &mut problems).await;

@@ -7,7 +7,7 @@ use mock_llm::{Reply, Usage};
 use serde_json::{Value, json};
 use tokio::time::{self, Duration};
 
-use super::budgets::{asks, left_of, streams};
+use super::budgets::{asks, left_of, streams, streams_as_anthropic};
 use super::identity::{self, logged};
 use crate::client;
 use crate::expect::{self, openai_error};
@@ -164,22 +164,48 @@ async fn shortened(gateways: &Gateways) -> Problems {
     problems
 }
 
-/// A provider that says more than it was asked for: the client's stream ends where its budget does, as one that reached its limit.
+/// A provider that says more than it was asked for: the client's stream ends where its budget does, as one that reached its limit. So does one that was
+/// translated, either way. What the provider wrote in the meantime has to be paid for all the same.
 async fn hard_stop(gateways: &Gateways) -> Problems {
+    /// Eight tokens of prompt, and what the provider says.
+    const COST: u64 = 8 + 400;
     let mut problems = Problems::default();
     let stand = &gateways.stand;
+    let address = gateways.address("hard-stop");
+    let long = || Reply::chunks(vec![" word"; 400]).usage(Usage::new(8, 400));
+    let words = |text: &str| text.matches(" word").count();
+
     stand.clear();
-    stand.openai.script(Reply::chunks(vec![" word"; 400]).usage(Usage::new(8, 400)));
-    let answer = client::send(gateways.address("hard-stop"), &streams("alice", 100, None)).await;
-    problems.of("client", expect::status(200).event_stream().problems(&answer));
+    stand.openai.script(long());
+    let own = client::send(address, &streams("alice", 100, None)).await;
+    charged(gateways, "stopping", COST, &mut problems).await;
+    stand.openai.script(Reply::status(503));
+    stand.anthropic.script(long());
+    let translated = client::send(address, &streams("bob", 100, None)).await;
+    charged(gateways, "stopping", 2 * COST, &mut problems).await;
+    for (what, answer) in [("OpenAI's stream", own), ("Anthropic's stream for OpenAI's client", translated)] {
+        problems.of(what, expect::status(200).event_stream().problems(&answer));
+        let events = sse::events(&answer);
+        let words = words(&sse::openai_text(&events));
+        problems.require((100..150).contains(&words), || format!("{what}: {words} words came"));
+        problems.same(what, &events.last().map(|event| event.data.as_str()), &Some("[DONE]"));
+        let last = events.iter().rev().nth(1).map(sse::Event::json).unwrap_or_default();
+        problems.same(what, &last["choices"][0]["finish_reason"], &json!("length"));
+    }
+
+    stand.openai.script(long());
+    let answer = client::send(address, &streams_as_anthropic("carol", 100)).await;
+    charged(gateways, "stopping", 3 * COST, &mut problems).await;
+    problems
+        .of("OpenAI's stream for Anthropic's client", expect::status(200).event_stream().problems(&answer));
     let events = sse::events(&answer);
-    let words = sse::openai_text(&events).matches(" word").count();
-    problems.require((100..150).contains(&words), || format!("{words} words came"));
-    problems.same("the end", &events.last().map(|event| event.data.as_str()), &Some("[DONE]"));
-    let last = events.iter().rev().nth(1).map(sse::Event::json).unwrap_or_default();
-    problems.same("finish reason", &last["choices"][0]["finish_reason"], &json!("length"));
-    // What the provider wrote in the meantime has to be paid for all the same.
-    charged(gateways, "stopping", 408, &mut problems).await;
+    let words = words(&sse::anthropic_text(&events));
+    problems.require((100..150).contains(&words), || format!("Anthropic's client: {words} words came"));
+    let names: Vec<_> = events.iter().rev().take(3).rev().filter_map(|event| event.name.as_deref()).collect();
+    problems.same("the end", &names, &vec!["content_block_stop", "message_delta", "message_stop"]);
+    let reason = events.iter().find(|event| event.name.as_deref() == Some("message_delta"));
+    let reason = reason.map(|event| event.json()["delta"]["stop_reason"].clone());
+    problems.same("stop reason", &reason, &Some(json!("max_tokens")));
     problems
 }
 

@@ -58,6 +58,14 @@ pub(super) fn streams(user: &str, most: u64, options: Option<Value>) -> Request 
     Request::new("POST", "/v1/chat/completions").json(&body).header("x-user-id", user)
 }
 
+/// The same as a stream.
+pub(super) fn streams_as_anthropic(user: &str, most: u64) -> Request {
+    let mut body = hello(most);
+    body["stream"] = json!(true);
+    let request = Request::new("POST", "/v1/messages").header("anthropic-version", "2023-06-01");
+    request.json(&body).header("x-user-id", user)
+}
+
 /// An Anthropic client's question in the name of that user.
 pub(super) fn asks_as_anthropic(user: &str, most: u64) -> Request {
     Request::new("POST", "/v1/messages")
