@@ -83,11 +83,6 @@ impl Server {
         self.child.wait().await
     }
 
-    /// Its process id, until it was waited for.
-    pub(crate) fn pid(&self) -> Option<u32> {
-        self.child.id()
-    }
-
     /// The file with what it says.
     pub(crate) fn log_path(&self) -> &Path {
         &self.log

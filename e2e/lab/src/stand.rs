@@ -78,7 +78,11 @@ impl Stand {
     ) -> Result<Self, Failure> {
         let modules = modules()?;
         let port = chosen(settings.port, "PORT")?;
-        let admin_port = chosen(settings.admin_port, "ADMIN_PORT")?;
+        let admin_port = match deployment {
+            Deployment::Envoy => chosen(settings.admin_port, "ADMIN_PORT")?,
+            // Envoy Gateway lets the system choose.
+            Deployment::EnvoyGateway => 0,
+        };
         fs::create_dir_all(directory).map_err(|error| unwritable(directory, &error))?;
         let plan = Plan::of(settings, directory).await?;
 

@@ -139,11 +139,6 @@ impl EnvoyGateway {
         self.control_plane.log_tail()
     }
 
-    /// The process that runs the control plane.
-    pub fn pid(&self) -> Option<u32> {
-        self.control_plane.pid()
-    }
-
     /// Waits until the control plane ends by itself, which nobody wants.
     ///
     /// # Errors
