@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use config::{Counting, CountingMode, GatewayConfig, ModelRoute, PlannedTarget};
 use identity::Denied;
-use metering::{Calibration, Family};
+use metering::{Calibration, Family, FamilyPlace};
 use pricing::{Price, Prices};
 use seam::names::{labels, metrics};
 use seam::{Catalogue, Counter, Effect, Histogram, Output, Page};
@@ -45,6 +45,8 @@ pub(crate) struct TargetMeter {
     provider: Option<String>,
     /// The model's name there; none where it is the one that the client asked for.
     model: Option<String>,
+    /// The family of that model, or none where it is another one with each request.
+    family: Option<FamilyPlace>,
     input: Histograms,
     output: Histograms,
     /// None where the family's counts are exact, so that there is nothing to learn.
@@ -153,7 +155,8 @@ impl Meter {
 
     /// The family of the models at that target, where the client asked for that name.
     pub(crate) fn family(&self, target: &TargetMeter, asked: &str) -> &Family {
-        self.counting.families.of(target.model.as_deref().unwrap_or(asked))
+        let families = &self.counting.families;
+        target.family.map_or_else(|| families.of(asked), |place| families.at(place))
     }
 }
 
@@ -209,7 +212,8 @@ impl TargetMeter {
             // A model that is asked for by one name only has that name wherever its target says nothing else.
             None => (!route.name.ends_with('*')).then(|| route.name.clone()),
         };
-        let exact = model.as_deref().is_some_and(|model| counting.families.of(model).is_exact());
+        let family = model.as_deref().map(|model| counting.families.find(model));
+        let exact = family.is_some_and(|place| counting.families.at(place).is_exact());
         let learning = (!exact && route.counting != CountingMode::Off).then(|| Learning {
             page: catalogue
                 .page(format!("calibration.v1/{}/{shown}", route.name), Calibration::new().encode()),
@@ -219,7 +223,7 @@ impl TargetMeter {
         });
         let mut histograms = |kind: &str| Histograms::new(kind, &labels, catalogue);
         let (input, output) = (histograms("input"), histograms("output"));
-        Self { provider, model, input, output, learning }
+        Self { provider, model, family, input, output, learning }
     }
 
     pub(crate) const fn input(&self, source: Source) -> Histogram {

@@ -7,6 +7,8 @@ use serde::{
     de::{self, IgnoredAny},
 };
 
+use crate::Members;
+
 /// Reads a count: a whole number; a fraction loses its fraction, and what is negative or no number at all counts
 /// nothing. An odd count must never cost the client an answer that is otherwise good.
 pub(crate) fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
@@ -16,6 +18,16 @@ pub(crate) fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64,
 /// Reads a count that may be absent: `null` is as good as absent, everything else as in [`lenient`].
 pub(crate) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     deserializer.deserialize_option(OptionalCount)
+}
+
+/// A count as most are written, in digits; `None` where it takes a parser to say what it is, and where there is one already.
+pub(crate) fn digits(into: &mut Option<u64>, members: &mut Members<'_>) -> Option<()> {
+    let mut count = 0_u64;
+    for byte in members.pass_over()? {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        count = count.checked_mul(10)?.checked_add(digit.into())?;
+    }
+    into.replace(count).is_none().then_some(())
 }
 
 struct OptionalCount;

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Text, anthropic::StopReason, count};
+use crate::{Members, Text, anthropic::StopReason, count};
 
 /// Why a choice ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +72,86 @@ pub struct Usage {
     pub prompt_tokens_details: Option<PromptTokensDetails>,
     /// What the generated tokens were.
     pub completion_tokens_details: Option<CompletionTokensDetails>,
+}
+
+impl Usage {
+    /// Reads it as it is written in an answer: what deserialising it gives, in less time where there are nothing but counts. `None` where
+    /// it is no usage. Text in strings, of which there should be none, need not be UTF-8.
+    pub fn read(json: &[u8]) -> Option<Self> {
+        let mut members = Members::of(json);
+        let plain = Self::plain(&mut members).filter(|_| members.is_whole());
+        plain.or_else(|| serde_json::from_slice(json).ok())
+    }
+
+    /// Reads the value of the member whose key was [read](Members::key), and goes on behind it. `None` where that value is no object with
+    /// nothing but counts in it, which says nothing yet of what it is.
+    pub fn read_plain(of: &mut Members<'_>) -> Option<Self> {
+        let mut members = of.inner();
+        let usage = Self::plain(&mut members)?;
+        of.behind(&members)?;
+        Some(usage)
+    }
+
+    fn plain(members: &mut Members<'_>) -> Option<Self> {
+        let (mut prompt, mut completion, mut total) = (None, None, None);
+        let (mut of_prompt, mut of_completion) = (None, None);
+        while let Some(key) = members.key()? {
+            match key {
+                b"prompt_tokens" => count::digits(&mut prompt, members)?,
+                b"completion_tokens" => count::digits(&mut completion, members)?,
+                b"total_tokens" => count::digits(&mut total, members)?,
+                b"prompt_tokens_details" if of_prompt.is_none() => {
+                    of_prompt = Some(PromptTokensDetails::plain(members)?);
+                }
+                b"completion_tokens_details" if of_completion.is_none() => {
+                    of_completion = Some(CompletionTokensDetails::plain(members)?);
+                }
+                b"prompt_tokens_details" | b"completion_tokens_details" => return None,
+                _ => drop(members.pass_over()?),
+            }
+        }
+        Some(Self {
+            prompt_tokens: prompt.unwrap_or_default(),
+            completion_tokens: completion.unwrap_or_default(),
+            total_tokens: total.unwrap_or_default(),
+            prompt_tokens_details: of_prompt,
+            completion_tokens_details: of_completion,
+        })
+    }
+}
+
+impl PromptTokensDetails {
+    fn plain(of: &mut Members<'_>) -> Option<Self> {
+        let (mut cached, mut written) = (None, None);
+        let mut members = of.inner();
+        while let Some(key) = members.key()? {
+            match key {
+                b"cached_tokens" => count::digits(&mut cached, &mut members)?,
+                b"cache_write_tokens" => count::digits(&mut written, &mut members)?,
+                _ => drop(members.pass_over()?),
+            }
+        }
+        of.behind(&members)?;
+        Some(Self {
+            cached_tokens: cached.unwrap_or_default(),
+            cache_write_tokens: written.unwrap_or_default(),
+        })
+    }
+}
+
+impl CompletionTokensDetails {
+    fn plain(of: &mut Members<'_>) -> Option<Self> {
+        let mut reasoning = None;
+        let mut members = of.inner();
+        while let Some(key) = members.key()? {
+            match key {
+                b"reasoning_tokens" => count::digits(&mut reasoning, &mut members)?,
+                _ => drop(members.pass_over()?),
+            }
+        }
+        of.behind(&members)?;
+        Some(Self { reasoning_tokens: reasoning.unwrap_or_default() })
+    }
 }
 
 /// Parts of `prompt_tokens`.

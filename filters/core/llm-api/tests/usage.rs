@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
 use llm_api::{Usage, anthropic, openai};
+use proptest::prelude::*;
 
 #[track_caller]
 fn from_openai(json: &str, expected: Usage) {
@@ -129,4 +130,48 @@ fn a_later_report_replaces_what_it_says_and_nothing_else() {
     let delta = usage(r#"{"output_tokens":15,"cache_read_input_tokens":null}"#);
     let expected = usage(r#"{"input_tokens":25,"cache_read_input_tokens":100,"output_tokens":15}"#);
     assert_eq!(start.updated_by(delta), expected);
+}
+
+#[test]
+fn what_is_behind_usage_is_looked_at() {
+    for json in ["{}", " {} \r\n", "{}\u{c}", "{}{}", "{}x", "{},", "{", "null", "7", "[]", ""] {
+        assert_eq!(openai::Usage::read(json.as_bytes()), serde_json::from_str(json).ok(), "{json:?}");
+    }
+}
+
+proptest! {
+    /// The fast reader is the parser's equal, whatever stands in the place of a count.
+    #[test]
+    fn usage_is_read_as_it_is_parsed(members in prop::collection::vec((key(), value()), 0..8)) {
+        let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+        let json = format!("{{{}}}", members.join(","));
+        prop_assert_eq!(openai::Usage::read(json.as_bytes()), serde_json::from_str(&json).ok(), "{}", json);
+    }
+}
+
+fn key() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "prompt_tokens_details",
+        "completion_tokens_details",
+        "other",
+        "prompt\\u005ftokens",
+    ])
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let count = prop_oneof![
+        4 => any::<u32>().prop_map(|count| count.to_string()),
+        1 => prop::sample::select(vec!["null", "-1", "1.5", "1e3", "99999999999999999999", "\"7\"", "true", "[1]", "07"])
+            .prop_map(str::to_owned),
+    ];
+    let detail =
+        prop::sample::select(vec!["cached_tokens", "cache_write_tokens", "reasoning_tokens", "audio_tokens"]);
+    let details = prop::collection::vec((detail, count.clone()), 0..4).prop_map(|members| {
+        let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        format!("{{{}}}", members.join(" , "))
+    });
+    prop_oneof![2 => count, 1 => details]
 }

@@ -176,6 +176,10 @@ pub struct Families {
     unknown: Family,
 }
 
+/// A family's place among those that it was found in; that of no known family is the unknown models'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FamilyPlace(Option<usize>);
+
 #[derive(Clone, Debug)]
 struct Entry {
     pattern: Pattern,
@@ -221,22 +225,32 @@ impl Families {
     /// (`openai/`, `models/`, a resource name), and, where nothing matches with it, the `ft:` of a fine-tuned model and Bedrock's `us.` and
     /// `anthropic.`.
     pub fn of(&self, model: &str) -> &Family {
+        self.at(self.find(model))
+    }
+
+    /// Where the model's family is, for who looks often. It is found by comparing names, one pattern after the other.
+    pub fn find(&self, model: &str) -> FamilyPlace {
         if model.contains('/') {
-            let with_path = |entry: &&Entry| entry.pattern.text.contains('/') && entry.pattern.matches(model);
-            if let Some(entry) = self.entries.iter().find(with_path) {
-                return &entry.family;
+            let with_path = |entry: &Entry| entry.pattern.text.contains('/') && entry.pattern.matches(model);
+            if let Some(place) = self.entries.iter().position(with_path) {
+                return FamilyPlace(Some(place));
             }
         }
         // A vendor's name often begins like its models' (`mistralai/Mixtral-8x7B`): what stands behind it says more.
         let names = std::iter::successors(model.rsplit('/').next(), |name| without_prefix(name));
         let entry = names.chain([model]).find_map(|name| self.entry(name));
-        let any = || self.entries.last().filter(|entry| entry.pattern.is_any());
-        entry.or_else(any).map_or(&self.unknown, |entry| &entry.family)
+        let any = || self.entries.iter().rposition(|entry| entry.pattern.is_any());
+        FamilyPlace(entry.or_else(any))
     }
 
-    fn entry(&self, name: &str) -> Option<&Entry> {
+    /// The family there.
+    pub fn at(&self, FamilyPlace(place): FamilyPlace) -> &Family {
+        place.and_then(|place| self.entries.get(place)).map_or(&self.unknown, |entry| &entry.family)
+    }
+
+    fn entry(&self, name: &str) -> Option<usize> {
         // An exact name beats every prefix, and no prefix that matches is longer than the name: the order of the entries says it all.
-        self.entries.iter().find(|entry| !entry.pattern.is_any() && entry.pattern.matches(name))
+        self.entries.iter().position(|entry| !entry.pattern.is_any() && entry.pattern.matches(name))
     }
 }
 

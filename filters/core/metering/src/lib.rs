@@ -31,7 +31,7 @@ pub use self::{
     bound::{Part, Unbounded, bound},
     calibration::Calibration,
     completion::{Completion, Generated, Said, answer},
-    family::{Charges, Counting, Families, Family, FamilyRule, RuleProblem, TextPermille},
+    family::{Charges, Counting, Families, Family, FamilyPlace, FamilyRule, RuleProblem, TextPermille},
     prompt::{Limits, NotCountable, Prompt, Source, UpTo, prompt, prompt_up_to},
     surface::Surface,
 };

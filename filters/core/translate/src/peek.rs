@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, ops::Range};
 
-use llm_api::{ApiError, Dialect, Text};
+use llm_api::{ApiError, Dialect, Members, Text};
 use serde::{
     Deserializer as _,
     de::{self, IgnoredAny, MapAccess},
@@ -70,14 +70,9 @@ impl CompletionLimit {
 /// wrong type. A name given twice is refused because this reader and the provider's might each take another one: the
 /// budget would be charged for one model, and another would answer.
 pub fn peek<'a>(dialect: Dialect, body: &'a [u8]) -> Result<RequestPeek<'a>, ApiError> {
-    let body = json::utf8(body)?;
-    let mut duplicate = None;
-    let mut deserializer = serde_json::Deserializer::from_str(body);
-    let outcome = deserializer.deserialize_map(TopLevel { dialect, duplicate: &mut duplicate });
-    let outcome = outcome.and_then(|found| deserializer.end().map(|()| found));
-    let found = match (outcome, duplicate) {
-        (_, Some(name)) => return Err(json::duplicate(name)),
-        (outcome, None) => outcome.map_err(|error| json::malformed(&error))?,
+    let found = match passed_over(dialect, body) {
+        Some(found) => found,
+        None => parsed(dialect, json::utf8(body)?)?,
     };
 
     let model = found.model.ok_or_else(no_model)?;
@@ -86,7 +81,7 @@ pub fn peek<'a>(dialect: Dialect, body: &'a [u8]) -> Result<RequestPeek<'a>, Api
         return Err(model_is_too_long());
     }
     // An object with a model has a first member, before which another can stand.
-    let insert_at = body.find('{').map_or(0, |brace| brace.saturating_add(1));
+    let insert_at = body.iter().position(|byte| *byte == b'{').map_or(0, |brace| brace.saturating_add(1));
     let stream = flag(found.stream, "stream")?;
     let (include_usage, usage_edit) = match dialect {
         Dialect::OpenAi => {
@@ -106,8 +101,44 @@ pub fn peek<'a>(dialect: Dialect, body: &'a [u8]) -> Result<RequestPeek<'a>, Api
     })
 }
 
+/// What is found by passing over all the rest. `None` where anything is not quite as it should be: then a parser says what.
+fn passed_over(dialect: Dialect, body: &[u8]) -> Option<Found<'_>> {
+    // Most requests are ASCII, which is seen at once. What is not is looked at closely, because a provider would refuse it.
+    if body.iter().fold(0, |bits, byte| bits | byte) >= 0x80 && std::str::from_utf8(body).is_err() {
+        return None;
+    }
+    let mut found = Found::default();
+    let mut members = Members::of(body);
+    while let Some((key, value)) = members.next_member().ok()? {
+        match found.slot(dialect, key) {
+            Slot::Known(slot, _) => {
+                // The value is small, and is known to be one.
+                let value = serde_json::from_slice::<&RawValue>(value).ok()?;
+                if slot.replace(value).is_some() {
+                    return None;
+                }
+            }
+            Slot::Misspelt => return None,
+            Slot::Other => {}
+        }
+    }
+    Some(found)
+}
+
+/// The same by a parser, which says what is wrong.
+fn parsed(dialect: Dialect, body: &str) -> Result<Found<'_>, ApiError> {
+    let mut duplicate = None;
+    let mut deserializer = serde_json::Deserializer::from_str(body);
+    let outcome = deserializer.deserialize_map(TopLevel { dialect, duplicate: &mut duplicate });
+    let outcome = outcome.and_then(|found| deserializer.end().map(|()| found));
+    match (outcome, duplicate) {
+        (_, Some(name)) => Err(json::duplicate(name)),
+        (outcome, None) => outcome.map_err(|error| json::malformed(&error)),
+    }
+}
+
 /// The edit by which a stream comes to end with usage.
-fn usage_edit(body: &str, stream_options: Option<&RawValue>, insert_at: usize) -> BodyEdit {
+fn usage_edit(body: &[u8], stream_options: Option<&RawValue>, insert_at: usize) -> BodyEdit {
     const WANTED: &str = "\"include_usage\":true";
     let Some(options) = stream_options else {
         let text = format!("\"stream_options\":{{{WANTED}}},").into_bytes();
@@ -130,7 +161,7 @@ fn usage_edit(body: &str, stream_options: Option<&RawValue>, insert_at: usize) -
     BodyEdit { span: first..first, text: format!("{WANTED},").into_bytes() }
 }
 
-fn completion_limit(dialect: Dialect, body: &str, found: &Found<'_>, insert_at: usize) -> CompletionLimit {
+fn completion_limit(dialect: Dialect, body: &[u8], found: &Found<'_>, insert_at: usize) -> CompletionLimit {
     let number = |value: Option<&RawValue>| value.and_then(|value| value.get().parse::<u64>().ok());
     let fields = [found.max_tokens, found.max_completion_tokens].into_iter().flatten();
     let fields: Vec<_> =
@@ -189,7 +220,7 @@ pub(crate) fn include_usage(stream_options: Option<&RawValue>) -> Result<bool, A
 }
 
 /// Where `part`, which was borrowed from `whole`, stands in it.
-fn span_in(whole: &str, part: &RawValue) -> Range<usize> {
+fn span_in(whole: &[u8], part: &RawValue) -> Range<usize> {
     let part = part.get();
     let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
     start..start.saturating_add(part.len())
@@ -203,6 +234,33 @@ struct Found<'a> {
     max_tokens: Option<&'a RawValue>,
     max_completion_tokens: Option<&'a RawValue>,
     n: Option<&'a RawValue>,
+}
+
+/// What a member of a request is here.
+enum Slot<'f, 'a> {
+    /// One that is read, and its name.
+    Known(&'f mut Option<&'a RawValue>, &'static str),
+    /// The model's name under another spelling: servers that match names without regard to case, as Go's do, would take it for the model too.
+    Misspelt,
+    /// Nothing to do with routing.
+    Other,
+}
+
+impl<'a> Found<'a> {
+    fn slot(&mut self, dialect: Dialect, key: &[u8]) -> Slot<'_, 'a> {
+        match (dialect, key) {
+            (_, b"model") => Slot::Known(&mut self.model, "model"),
+            (_, b"stream") => Slot::Known(&mut self.stream, "stream"),
+            (_, b"max_tokens") => Slot::Known(&mut self.max_tokens, "max_tokens"),
+            (Dialect::OpenAi, b"stream_options") => Slot::Known(&mut self.stream_options, "stream_options"),
+            (Dialect::OpenAi, b"max_completion_tokens") => {
+                Slot::Known(&mut self.max_completion_tokens, "max_completion_tokens")
+            }
+            (Dialect::OpenAi, b"n") => Slot::Known(&mut self.n, "n"),
+            (_, other) if other.eq_ignore_ascii_case(b"model") => Slot::Misspelt,
+            _ => Slot::Other,
+        }
+    }
 }
 
 struct TopLevel<'s> {
@@ -220,23 +278,13 @@ impl<'de> de::Visitor<'de> for TopLevel<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found<'de>, A::Error> {
         let mut found = Found::default();
         while let Some(key) = map.next_key::<Text<'de>>()? {
-            let (slot, name) = match &*key {
-                "model" => (&mut found.model, "model"),
-                "stream" => (&mut found.stream, "stream"),
-                "stream_options" if self.dialect == Dialect::OpenAi => {
-                    (&mut found.stream_options, "stream_options")
+            let (slot, name) = match found.slot(self.dialect, key.as_bytes()) {
+                Slot::Known(slot, name) => (slot, name),
+                Slot::Misspelt => {
+                    *self.duplicate = Some("model");
+                    return Err(de::Error::custom("given in another spelling"));
                 }
-                "max_tokens" => (&mut found.max_tokens, "max_tokens"),
-                "max_completion_tokens" if self.dialect == Dialect::OpenAi => {
-                    (&mut found.max_completion_tokens, "max_completion_tokens")
-                }
-                "n" if self.dialect == Dialect::OpenAi => (&mut found.n, "n"),
-                other => {
-                    // Servers that match names without regard to case, as Go's do, would take this one for the model too.
-                    if other.eq_ignore_ascii_case("model") {
-                        *self.duplicate = Some("model");
-                        return Err(de::Error::custom("given in another spelling"));
-                    }
+                Slot::Other => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }

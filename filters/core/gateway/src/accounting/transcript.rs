@@ -4,13 +4,16 @@
 //! event that reports is looked for from behind, and if there is one, nothing else was ever read. Events are read one by one, and their text
 //! is collected, where there is none, and where a stream outgrows what is held of it.
 
-use llm_api::{Dialect, Text, Usage, anthropic, openai};
+mod likeness;
+
+use llm_api::{Dialect, Members, Text, Usage, anthropic, openai};
 use metering::{Completion, Family, Generated, Said};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::json;
 use serde_json::value::RawValue;
 use sse::Decoder;
+
+use likeness::Likeness;
 
 /// Bytes that are held unread. A few hundred events: more than most answers, and little enough for thousands of streams at a time.
 const HELD_BYTES: usize = 64 << 10;
@@ -66,20 +69,13 @@ struct Notes {
     choices: u32,
     /// Anthropic's content block that has begun and not ended.
     open_block: Option<u64>,
+    /// How OpenAI's chunks of text look.
+    likeness: Option<Likeness>,
 }
 
 impl Transcript {
     pub(crate) const fn new(dialect: Dialect) -> Self {
-        let notes = Notes {
-            dialect,
-            openai: None,
-            anthropic: None,
-            over: false,
-            completion: None,
-            id: None,
-            choices: 1,
-            open_block: None,
-        };
+        let notes = Notes::new(dialect);
         Self { dialect, held: Vec::new(), events: Decoder::new(MAX_EVENT_BYTES), notes, most: None }
     }
 
@@ -257,43 +253,57 @@ pub(crate) fn reported_in(dialect: Dialect, body: &[u8]) -> Option<Usage> {
         #[serde(borrow)]
         usage: Option<&'a RawValue>,
     }
-    let usage = match last_usage(body) {
-        Some(usage) => usage,
-        None => serde_json::from_slice::<Answer<'_>>(body).ok()?.usage?.get().as_bytes(),
-    };
+    if let Some(usage) = last_report_in(dialect, body) {
+        return Some(usage);
+    }
+    let usage = serde_json::from_slice::<Answer<'_>>(body).ok()?.usage?.get().as_bytes();
     match dialect {
-        Dialect::OpenAi => serde_json::from_slice::<openai::Usage>(usage).ok().map(Usage::from),
+        Dialect::OpenAi => openai::Usage::read(usage).map(Usage::from),
         Dialect::Anthropic => serde_json::from_slice::<anthropic::Usage>(usage).ok().map(Usage::from),
     }
 }
 
-/// The object under an answer's own `usage`, found from behind: servers write it after the text, which may be long.
+/// What stands under an answer's own `usage`, found from behind: servers write it after the text, which may be long.
 ///
 /// The key's quotes are no escaped ones, so it stands outside of every string; and it is a member of the whole, not of a part, if what follows
 /// its value closes one object and nothing else. Anything else is left to a parser.
-fn last_usage(body: &[u8]) -> Option<&[u8]> {
+fn last_report_in(dialect: Dialect, body: &[u8]) -> Option<Usage> {
     const KEY: &[u8] = b"\"usage\"";
-    let at = memchr::memmem::rfind(body, KEY)?;
-    let before = body.get(..at)?.last()?;
-    let value = body.get(at.checked_add(KEY.len())?..)?.trim_ascii_start().strip_prefix(b":")?;
-    let mut values = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>();
-    let usage = values.next()?.ok()?.get();
-    let rest = value.get(values.byte_offset()..)?;
-    let closes_the_whole = (*before != b'\\') && usage.starts_with('{') && closes_one_object(rest);
-    closes_the_whole.then_some(usage.as_bytes())
-}
-
-/// Whether that is the rest of an object after one of its members, and nothing more.
-fn closes_one_object(rest: &[u8]) -> bool {
-    let rest = rest.trim_ascii();
-    if rest == b"}" {
-        return true;
+    /// Where in it the letter is that is looked for: the rarest of its letters in what stands behind it.
+    const LETTER: usize = 4;
+    let mut places = memchr::memrchr_iter(b'g', body).filter_map(|at| at.checked_sub(LETTER));
+    let at = places.find(|at| body.get(*at..).is_some_and(|rest| rest.starts_with(KEY)))?;
+    if body.get(..at)?.last() == Some(&b'\\') {
+        return None;
     }
-    let Some(members) = rest.strip_prefix(b",") else { return false };
-    serde_json::from_slice::<IgnoredAny>(&[b"{", members].concat()).is_ok()
+    let mut members = Members::of_rest(body.get(at..)?);
+    members.key()??;
+    let usage = match dialect {
+        Dialect::OpenAi => openai::Usage::read_plain(&mut members)?.into(),
+        Dialect::Anthropic => {
+            let usage = members.pass_over().filter(|usage| usage.starts_with(b"{"))?;
+            serde_json::from_slice::<anthropic::Usage>(usage).ok()?.into()
+        }
+    };
+    while members.next_member().ok()?.is_some() {}
+    Some(usage)
 }
 
 impl Notes {
+    const fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            openai: None,
+            anthropic: None,
+            over: false,
+            completion: None,
+            id: None,
+            choices: 1,
+            open_block: None,
+            likeness: None,
+        }
+    }
+
     fn usage(&self) -> Option<Usage> {
         self.openai.map(Usage::from).or_else(|| self.anthropic.map(Usage::from))
     }
@@ -310,7 +320,14 @@ impl Notes {
             self.over = true;
             return;
         }
+        if let Some(likeness) = &self.likeness
+            && let Some(text) = likeness.text(data)
+        {
+            let choice = likeness.choice;
+            return self.say(choice, Said::Text, Some(text), family);
+        }
         let Ok(chunk) = serde_json::from_slice::<openai::Chunk<'_>>(data) else { return };
+        self.likeness = Likeness::of(data, &chunk).or(self.likeness.take());
         self.openai = chunk.usage.or(self.openai);
         if self.id.is_none() {
             self.id = chunk.id.as_deref().map(str::to_owned);

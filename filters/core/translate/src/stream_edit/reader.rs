@@ -149,13 +149,15 @@ impl Reader {
         Some(Alike { length, found })
     }
 
-    /// `,"usage":null` as the last member, which is how OpenAI itself ends every event but one where usage was asked for.
+    /// `,"usage":null` as the last member, or the last before OpenAI's padding: that is how OpenAI itself ends every event but one where usage
+    /// was asked for.
     ///
     /// What closes the object right behind it says that it is a member of the whole; that it is no part of a string is said by the comma: a
     /// quote inside a string has a backslash before it.
     fn unasked_at_the_end(&self, data: &[u8]) -> Option<Range<usize>> {
         const MEMBER: &[u8] = b",\"usage\":null";
-        let rest = data.strip_suffix(b"}")?.strip_suffix(MEMBER)?;
+        let members = data.strip_suffix(b"}")?;
+        let rest = without_padding(members).unwrap_or(members).strip_suffix(MEMBER)?;
         Some(rest.len()..rest.len().checked_add(MEMBER.len())?)
     }
 
@@ -284,6 +286,14 @@ impl Occurrences {
         self.next = Some(next);
         next < range.end
     }
+}
+
+/// What is before `,"obfuscation":"…"`, where that is the last member. A quote or a backslash in it would end the search too early, and what is
+/// before it there is no key.
+fn without_padding(members: &[u8]) -> Option<&[u8]> {
+    let (text, quote) = members.split_last_chunk::<1>()?;
+    let start = memchr::memrchr2(b'"', b'\\', text).filter(|_| *quote == [b'"'])?;
+    text.get(..=start)?.strip_suffix(b",\"obfuscation\":\"")
 }
 
 /// What follows that beginning, if the bytes have it. For a hundred bytes and more: the C library of a Wasm module compares one by one.

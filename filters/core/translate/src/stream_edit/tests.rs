@@ -115,6 +115,26 @@ fn usage_that_nobody_asked_for_goes_without_a_trace() {
 }
 
 #[test]
+fn usage_goes_from_before_padding_and_stays_where_it_is_no_member() {
+    without_usage(
+        "data: {\"model\":\"m\",\"choices\":[1],\"usage\":null,\"obfuscation\":\"\"}\n\n\
+         data: {\"model\":\"m\",\"choices\":[1],\"usage\":null,\"obfuscation\":\"q7W\"}\n\n\
+         data: {\"model\":\"m\",\"choices\":[1],\"usage\":null,\"obfuscation\":\"q\\n\"}\n\n\
+         data: {\"model\":\"m\",\"choices\":[1],\"x\":\",\\\"usage\\\":null,\\\"obfuscation\\\":\\\"q\"}\n\n\
+         data: {\"model\":\"m\",\"choices\":[{\"x\":1,\"usage\":null,\"obfuscation\":\"q\"}]}\n\n\
+         data: {\"model\":\"m\",\"choices\":[1],\"obfuscation\":\"q\"}\n\n\
+         data: [DONE]\n\n",
+        "data: {\"model\":\"gpt-4\",\"choices\":[1],\"obfuscation\":\"\"}\n\n\
+         data: {\"model\":\"gpt-4\",\"choices\":[1],\"obfuscation\":\"q7W\"}\n\n\
+         data: {\"model\":\"gpt-4\",\"choices\":[1],\"obfuscation\":\"q\\n\"}\n\n\
+         data: {\"model\":\"gpt-4\",\"choices\":[1],\"x\":\",\\\"usage\\\":null,\\\"obfuscation\\\":\\\"q\"}\n\n\
+         data: {\"model\":\"gpt-4\",\"choices\":[{\"x\":1,\"usage\":null,\"obfuscation\":\"q\"}]}\n\n\
+         data: {\"model\":\"gpt-4\",\"choices\":[1],\"obfuscation\":\"q\"}\n\n\
+         data: [DONE]\n\n",
+    );
+}
+
+#[test]
 fn usage_goes_under_any_framing_and_where_the_name_is_right() {
     without_usage(
         "data: {\"usage\":null,\r\ndata: \"model\":\"gpt-4\",\"choices\":[1]}\r\n\r\nid: 1\ndata: {\"model\":\"gpt-4\",\"usage\":{},\"choices\":[]}\n\n\

@@ -4,7 +4,9 @@ use llm_api::{Dialect, Usage};
 use metering::{Families, Family};
 use proptest::prelude::*;
 
-use super::{HELD_BYTES, Heard, Report, Transcript, last_usage, reported_in};
+use super::likeness::Likeness;
+use super::{HELD_BYTES, Heard, Notes, Report, Transcript, last_report_in, reported_in};
+use metering::Completion;
 
 fn family() -> Option<Family> {
     Some(Families::default().of("gpt-4o").clone())
@@ -89,10 +91,35 @@ fn an_answers_report_is_found_from_behind_only_where_it_is_the_answers_own() {
         (r#"{"usage":7}"#, false),
         ("", false),
     ] {
-        assert_eq!(last_usage(body.as_bytes()).is_some(), own, "{body}");
+        assert_eq!(last_report_in(Dialect::OpenAi, body.as_bytes()).is_some(), own, "{body}");
         let whole = serde_json::from_str::<serde_json::Value>(body).unwrap_or_default();
         let expected = whole["usage"]["prompt_tokens"].as_u64().map(|tokens| usage(tokens, 0));
         assert_eq!(reported_in(Dialect::OpenAi, body.as_bytes()), expected, "{body}");
+    }
+}
+
+#[test]
+fn the_next_chunk_is_read_without_a_parser_if_it_is_like_the_one_before() {
+    let chunk = |text: &str, padding: &str, usage: &str| {
+        format!(
+            r#"{{"choices":[{{"index":1,"delta":{{"content":"{text}"}}}}],"usage":{usage},"obfuscation":"{padding}"}}"#
+        )
+    };
+    let learnt = chunk("Once", "a", "null");
+    let likeness = Likeness::of(learnt.as_bytes(), &serde_json::from_str(&learnt).unwrap()).unwrap();
+    assert_eq!(likeness.choice, 1);
+    for (next, text) in [
+        (chunk(" upon", "abc", "null"), Some(" upon")),
+        (chunk("", "", "null"), Some("")),
+        (chunk("\u{e9}", "", "null"), Some("\u{e9}")),
+        (chunk("\\n", "abc", "null"), None),
+        (chunk("a", "\\n", "null"), None),
+        (chunk("a", "a", "{}"), None),
+        (chunk("a", "a", "null") + " ", None),
+        (chunk("a\",\"refusal\":\"b", "a", "null"), None),
+        (learnt.replace(":1", ":2"), None),
+    ] {
+        assert_eq!(likeness.text(next.as_bytes()), text, "{next}");
     }
 }
 
@@ -126,4 +153,41 @@ proptest! {
         }
         prop_assert_eq!(transcript.finish(None, &family).generated, whole);
     }
+
+    /// Chunks are read in short where they are like the one before, and whole where they are not: what is heard is the same.
+    #[test]
+    fn what_is_heard_of_chunks_that_are_alike_is_what_each_of_them_says(chunks in prop::collection::vec(chunk(), 0..40)) {
+        let mut notes = Notes::new(Dialect::OpenAi);
+        let mut each = Notes::new(Dialect::OpenAi);
+        for chunk in &chunks {
+            notes.take_chunk(chunk.as_bytes(), &family);
+            each.likeness = None;
+            each.take_chunk(chunk.as_bytes(), &family);
+            let [notes, each] = [&mut notes, &mut each].map(|notes| {
+                (notes.completion.as_mut().map(Completion::generated), notes.openai, notes.id.clone(), notes.choices, notes.over)
+            });
+            prop_assert_eq!(notes, each);
+        }
+    }
+}
+
+/// A chunk of a stream, of which most are alike.
+fn chunk() -> impl Strategy<Value = String> {
+    let text = prop_oneof![4 => "[a-z ]{0,9}", 1 => "[\"\\\\é\u{1}]{1,3}"];
+    let padding = prop_oneof![Just(None), "[a-z]{0,9}".prop_map(Some), "[a-z\"]{0,9}".prop_map(Some)];
+    let kind = prop_oneof![12 => Just("content"), 1 => prop::sample::select(vec!["refusal", "reasoning_content", "role", "x"])];
+    let more = prop_oneof![
+        12 => Just(""),
+        1 => Just(r#","tool_calls":[{"index":0,"function":{"name":"f","arguments":"{}"}}]"#),
+        1 => Just(r#","content":"twice""#),
+        1 => Just(r#","refusal":"no""#),
+    ];
+    let usage = prop_oneof![12 => Just("null"), 1 => Just(r#"{"prompt_tokens":1,"completion_tokens":2}"#)];
+    (0_u32..3, text, padding, kind, more, usage).prop_map(|(index, text, padding, kind, more, usage)| {
+        let text = serde_json::Value::from(text);
+        let padding = padding.map_or_else(String::new, |padding| format!(",\"obfuscation\":{}", serde_json::Value::from(padding)));
+        format!(
+            r#"{{"id":"c","choices":[{{"index":{index},"delta":{{"{kind}":{text}{more}}},"finish_reason":null}}],"usage":{usage}{padding}}}"#
+        )
+    })
 }
