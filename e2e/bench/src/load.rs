@@ -11,7 +11,7 @@ use mock_llm::ProviderKind;
 use tokio::task::JoinSet;
 
 use crate::answer::{Expected, Wrong};
-use crate::prompt;
+use crate::prompt::{self, Delivery};
 use crate::variant::Variant;
 use crate::wire::{Connection, WireError};
 use crate::workload::{GAP, Volume, Workload};
@@ -31,6 +31,7 @@ pub struct Client {
     model: &'static str,
     credentials: String,
     workload: Workload,
+    delivery: Delivery,
     expected: Expected,
 }
 
@@ -70,6 +71,7 @@ impl Client {
             model: variant.asked_model(),
             credentials: credentials(dialect, key),
             workload,
+            delivery: workload.delivery(),
             expected: Expected::of(variant, workload),
         }
     }
@@ -85,6 +87,10 @@ impl Client {
             model: variant.sent_model(),
             credentials: credentials(dialect, variant.provider().default_key()),
             workload,
+            delivery: match workload.delivery() {
+                Delivery::Stream if variant.asks_for_usage() => Delivery::StreamWithUsage,
+                delivery => delivery,
+            },
             expected: Expected::direct(variant, workload),
         }
     }
@@ -120,7 +126,7 @@ impl Client {
     }
 
     fn body(&self, random: &mut Random) -> Vec<u8> {
-        prompt::body(self.dialect, self.model, self.workload.delivery(), self.workload.body_bytes(), random)
+        prompt::body(self.dialect, self.model, self.delivery, self.workload.body_bytes(), random)
     }
 
     const fn path(&self) -> &'static str {

@@ -15,6 +15,8 @@ pub enum Delivery {
     Whole,
     /// Server-sent events.
     Stream,
+    /// The same, with usage at the end.
+    StreamWithUsage,
 }
 
 /// A request body in that API of exactly `size` bytes (or as few as it can have) that asks for that model.
@@ -35,6 +37,7 @@ pub fn body(dialect: Dialect, model: &str, delivery: Delivery, size: usize, rand
     let end = match delivery {
         Delivery::Whole => "}",
         Delivery::Stream => r#","stream":true}"#,
+        Delivery::StreamWithUsage => r#","stream":true,"stream_options":{"include_usage":true}}"#,
     };
     let mut body = before.into_bytes();
     body.reserve(size);
@@ -82,13 +85,14 @@ mod tests {
         let mut random = Random::new(7);
         let mut seen = HashSet::new();
         for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
-            for delivery in [Delivery::Whole, Delivery::Stream] {
+            for delivery in [Delivery::Whole, Delivery::Stream, Delivery::StreamWithUsage] {
                 for size in [512, 513, 2048, 2049, 2050] {
                     let body = body(dialect, "gpt-4", delivery, size, &mut random);
                     assert_eq!(body.len(), size);
                     let json: Value = serde_json::from_slice(&body).unwrap();
                     assert_eq!(json["model"], "gpt-4");
-                    assert_eq!(json["stream"] == true, delivery == Delivery::Stream);
+                    assert_eq!(json["stream"] == true, delivery != Delivery::Whole);
+                    assert_eq!(json["stream_options"].is_object(), delivery == Delivery::StreamWithUsage);
                     assert!(seen.insert(body));
                 }
             }

@@ -1,5 +1,6 @@
 //! The Envoys of a run: started together from configurations that differ in nothing but the filters.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ai_filters::render::{self, AccessLog, Auth, FilePath, LlmRouter, Modules, Provider};
@@ -64,7 +65,7 @@ impl Subject {
         pinning: Pinning,
     ) -> Result<Self, Error> {
         let upstream = Upstream::start().map_err(Error::system("starting an upstream"))?;
-        let router = router(variant, &upstream, filters)
+        let router = router(variant, upstream.address(), filters)
             .map_err(|problem| Failure::new(problem.to_string(), "this is the bench's own mistake"))?;
         let envoy = Envoy::new(envoy, render::bootstrap(&router))
             .log_level("error")
@@ -133,12 +134,14 @@ impl Subject {
 }
 
 /// The project's example with one provider, on plain HTTP and without an access log.
-fn router(
+///
+/// # Errors
+/// When a value is none that Envoy or the filters would take.
+pub fn router(
     variant: Variant,
-    upstream: &Upstream,
+    address: SocketAddr,
     filters: &BuiltFilters,
 ) -> Result<LlmRouter, render::Problem> {
-    let address = upstream.address();
     let provider = match variant.provider() {
         ProviderKind::OpenAi => Provider {
             base_url: format!("http://{address}/v1").parse()?,

@@ -164,18 +164,8 @@ impl Script {
     /// # Errors
     /// When the provider refuses one: then the bench itself asks wrongly.
     pub async fn record(variant: Variant, workload: Workload) -> Result<Self, Error> {
-        let provider = provider(variant.provider(), workload).await?;
-        let client = Client::direct(variant, workload);
-        let mut random = Random::new(0xA11);
-        let mut answers = Vec::with_capacity(ANSWERS);
-        for _ in 0..ANSWERS {
-            let request = client.as_http(&mut random)?;
-            let reply = http::send(provider.address(), request, Duration::from_secs(10)).await?;
-            if reply.status != 200 {
-                return Err(refused(variant, workload, reply.text()));
-            }
-            answers.push(Replay::of(&reply, workload));
-        }
+        let answers = record(variant, workload).await?;
+        let answers = answers.iter().map(|reply| Replay::of(reply, workload)).collect();
         Ok(Self {
             request_line: format!("POST {} HTTP/1.1\r\n", variant.provider().path()),
             model: variant.sent_model().as_bytes().to_vec(),
@@ -236,8 +226,28 @@ impl Replay {
     }
 }
 
+/// Has a scripted provider answer requests of that kind, as they should be when they reach it.
+///
+/// # Errors
+/// When the provider refuses one: then the bench itself asks wrongly.
+pub async fn record(variant: Variant, workload: Workload) -> Result<Vec<http::Reply>, Error> {
+    let provider = provider(variant.provider(), workload).await?;
+    let client = Client::direct(variant, workload);
+    let mut random = Random::new(0xA11);
+    let mut answers = Vec::with_capacity(ANSWERS);
+    for _ in 0..ANSWERS {
+        let request = client.as_http(&mut random)?;
+        let reply = http::send(provider.address(), request, Duration::from_secs(10)).await?;
+        if reply.status != 200 {
+            return Err(refused(variant, workload, reply.text()));
+        }
+        answers.push(reply);
+    }
+    Ok(answers)
+}
+
 /// A stream cut after each of its blank lines.
-fn events(stream: &[u8]) -> Vec<&[u8]> {
+pub fn events(stream: &[u8]) -> Vec<&[u8]> {
     let mut from = 0;
     let ends = memmem::find_iter(stream, b"\n\n").map(|at| at + 2);
     ends.map(|end| &stream[std::mem::replace(&mut from, end)..end]).collect()

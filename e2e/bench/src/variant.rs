@@ -212,6 +212,13 @@ impl Variant {
         }
     }
 
+    /// Whether a stream's provider is asked for usage though the client did not: the client sees nothing of that.
+    pub const fn asks_for_usage(self) -> bool {
+        matches!(self.filters(), Filters::Both | Filters::GatewayOnly)
+            && matches!(self.provider(), ProviderKind::OpenAi)
+            && !matches!(self, Self::CountOff)
+    }
+
     /// The provider behind it.
     pub const fn provider(self) -> ProviderKind {
         match self.baseline() {
