@@ -92,7 +92,7 @@ push: image ## Push both filters' images to REGISTRY, such as ghcr.io/someone
 
 .PHONY: lab
 lab: toolchain
-	@$(CARGO) build --locked -p lab
+	@$(CARGO) build --locked -p lab -p mock-llm
 
 .PHONY: tool
 tool: toolchain
