@@ -127,7 +127,7 @@ test-stand: wasm lab ## Test what starts an Envoy: the lab, the renderer's outpu
 	  -p lab -p ai-filters -p bench --features lab/envoy-tests,bench/envoy-tests --test envoy --test run --test quick --test images
 
 .PHONY: test-e2e
-test-e2e: wasm mutants lab ## Run the scenarios on the real Envoy
+test-e2e: wasm mutants lab tool ## Run the scenarios on the real Envoy
 	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && $(CARGO) test --locked --no-fail-fast -p scenarios
 
 .PHONY: test-fleet
