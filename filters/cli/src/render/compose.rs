@@ -84,7 +84,7 @@ fn gateway(router: &LlmRouter, files: &ComposeFiles) -> Map {
         .why("The image's own user `envoy`; what is mounted has to be readable for it.")
         .with("user", USER);
     let mut service = confined(service)
-        .why("Both modules in two workers and a main thread take some 100 MB; the rest is for bodies that are held.")
+        .why("Two workers with both modules take some 200 MB (`ps -o rss`); the rest is for bodies that are held.")
         .with("mem_limit", "1g");
     let variables = variables(router);
     if !variables.is_empty() {
