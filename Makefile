@@ -92,7 +92,7 @@ push: image ## Push both filters' images to REGISTRY, such as ghcr.io/someone
 
 .PHONY: lab
 lab: toolchain
-	@$(CARGO) build --locked -p lab
+	@$(CARGO) build --locked -p lab -p mock-llm
 
 .PHONY: tool
 tool: toolchain
@@ -127,7 +127,7 @@ test-stand: wasm lab ## Test what starts an Envoy: the lab, the renderer's outpu
 	  -p lab -p ai-filters -p bench --features lab/envoy-tests,bench/envoy-tests --test envoy --test run --test quick --test images
 
 .PHONY: test-e2e
-test-e2e: wasm mutants lab ## Run the scenarios on the real Envoy
+test-e2e: wasm mutants lab tool ## Run the scenarios on the real Envoy
 	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && $(CARGO) test --locked --no-fail-fast -p scenarios
 
 .PHONY: test-fleet
@@ -138,7 +138,7 @@ test-fleet: wasm lab ## Test a budget that several Envoys share; needs Redis and
 .PHONY: test-gateway
 test-gateway: wasm lab tool ## Run the scenarios behind a real Envoy Gateway; needs Go and docker-registry, else a named skip
 	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && sh e2e/gateway.sh --or-skip '$(TOOLS)' \
-	  $(CARGO) test --locked --no-fail-fast -p lab -p scenarios --features lab/gateway-tests,scenarios/gateway --test gateway --test manifests
+	  $(CARGO) test --locked --no-fail-fast -p lab -p scenarios --features lab/gateway-tests,scenarios/gateway --test gateway --test manifests --test same
 
 .PHONY: test-sdk
 test-sdk: wasm lab $(PACKAGES)/.installed ## Run the tests with the providers' own Python SDKs

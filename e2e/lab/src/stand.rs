@@ -162,10 +162,14 @@ impl Plan {
         let scripted = {
             let openai = provider(ProviderKind::OpenAi, &openai.model, listen()).await?;
             let anthropic = provider(ProviderKind::Anthropic, &anthropic.model, listen()).await?;
-            let control =
-                Control::start(0, vec![Arc::clone(&openai), Arc::clone(&anthropic)]).await.map_err(
-                    |error| Failure::new(format!("the control endpoint does not start: {error}"), LOOPBACK),
-                )?;
+            let control = Control::start(
+                SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                vec![Arc::clone(&openai), Arc::clone(&anthropic)],
+            )
+            .await
+            .map_err(|error| {
+                Failure::new(format!("the control endpoint does not start: {error}"), LOOPBACK)
+            })?;
             Scripted { openai, anthropic, control }
         };
         let at = |provider: &Provider, address: SocketAddr, path: &str| -> Result<Provider, Failure> {

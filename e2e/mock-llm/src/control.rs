@@ -1,7 +1,7 @@
 //! A plain HTTP endpoint through which a person steers running mock providers and sees what they saw.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,13 +42,13 @@ pub struct Control {
 }
 
 impl Control {
-    /// Starts on 127.0.0.1; port 0 lets the system choose.
+    /// Starts at that address; port 0 lets the system choose.
     ///
     /// # Errors
     ///
     /// Whatever binding the port says.
-    pub async fn start(port: u16, providers: Vec<Arc<MockProvider>>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    pub async fn start(address: SocketAddr, providers: Vec<Arc<MockProvider>>) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

@@ -1,7 +1,7 @@
 //! The door: accepts connections, does TLS and ALPN, and hands each to the HTTP version that was chosen.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,15 +19,23 @@ use crate::{http1, http2};
 /// What HTTP/2's client sends first.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// How and where a mock provider listens: always on 127.0.0.1.
-#[derive(Clone, Default)]
+/// How and where a mock provider listens.
+#[derive(Clone)]
 pub struct Listen {
     /// The certificate to serve; plain TCP without one.
     pub tls: Option<ServerIdentity>,
     /// Offers HTTP/2 beside HTTP/1.1: by ALPN with TLS, by prior knowledge without.
     pub http2: bool,
+    /// The address; 127.0.0.1 where nothing is said. In a container that is the container's own, which nobody else reaches.
+    pub ip: IpAddr,
     /// The port; 0 lets the system choose.
     pub port: u16,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self { tls: None, http2: false, ip: Ipv4Addr::LOCALHOST.into(), port: 0 }
+    }
 }
 
 impl Listen {
@@ -45,6 +53,12 @@ impl Listen {
     #[must_use]
     pub fn with_http2(self) -> Self {
         Self { http2: true, ..self }
+    }
+
+    /// The same at this address.
+    #[must_use]
+    pub fn at(self, ip: IpAddr) -> Self {
+        Self { ip, ..self }
     }
 
     /// The same on this port.
@@ -77,8 +91,8 @@ impl Doorway {
         Self { acceptor: listen.tls.map(|identity| identity.acceptor(protocols)), http2: listen.http2 }
     }
 
-    pub(crate) async fn open(&self, port: u16, state: &Arc<State>) -> io::Result<Running> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    pub(crate) async fn open(&self, address: SocketAddr, state: &Arc<State>) -> io::Result<Running> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let connections = Arc::new(Mutex::new(JoinSet::new()));
         let door = Door { acceptor: self.acceptor.clone(), http2: self.http2, state: Arc::clone(state) };

@@ -1,6 +1,7 @@
 //! `mock-llm`: runs a mock OpenAI and a mock Anthropic until SIGTERM or ctrl-c.
 
 use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,10 +10,11 @@ use mock_llm::{CertificateAuthority, Control, Listen, MockProvider, ProviderKind
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
-Runs scripted stand-ins for OpenAI and Anthropic on 127.0.0.1.
+Runs scripted stand-ins for OpenAI and Anthropic.
 
 usage: mock-llm [OPTION VALUE]…
 
+  --listen ADDRESS        where all of them are; absent: 127.0.0.1
   --openai-port PORT      where OpenAI is; 0 or absent: any free port
   --anthropic-port PORT   where Anthropic is; 0 or absent: any free port
   --control-port PORT     where GET / tells what a person can do; absent: nowhere
@@ -31,6 +33,7 @@ const NAMES: &[&str] = &["localhost", "127.0.0.1", "::1"];
 struct Options {
     openai: ProviderOptions,
     anthropic: ProviderOptions,
+    listen: Option<IpAddr>,
     control_port: Option<u16>,
     tls_dir: Option<PathBuf>,
     tls_names: Vec<String>,
@@ -73,6 +76,10 @@ fn parse(arguments: Vec<String>) -> Result<Options, String> {
         let value = arguments.next().ok_or_else(|| format!("{name}: a value is missing"))?;
         let port = || value.parse::<u16>().map_err(|_| format!("{name}: {value:?} is no port"));
         match name.as_str() {
+            "--listen" => {
+                let address = value.parse().map_err(|_| format!("{name}: {value:?} is no address"))?;
+                options.listen = Some(address);
+            }
             "--openai-port" => options.openai.port = port()?,
             "--anthropic-port" => options.anthropic.port = port()?,
             "--control-port" => options.control_port = Some(port()?),
@@ -97,12 +104,13 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         std::fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         std::fs::write(file, authority.pem()).map_err(|error| format!("{}: {error}", file.display()))?;
     }
+    let ip = options.listen.unwrap_or(Ipv4Addr::LOCALHOST.into());
     let listen = |own_name: &str| match &authority {
         Some(authority) => {
             let names = NAMES.iter().copied().chain([own_name]).map(str::to_owned);
-            Listen::tls(authority.issue(names.chain(options.tls_names.iter().cloned()))).with_http2()
+            Listen::tls(authority.issue(names.chain(options.tls_names.iter().cloned()))).with_http2().at(ip)
         }
-        None => Listen::plain().with_http2(),
+        None => Listen::plain().with_http2().at(ip),
     };
     let openai = start(ProviderKind::OpenAi, listen("api.openai.com"), options.openai).await?;
     let anthropic = start(ProviderKind::Anthropic, listen("api.anthropic.com"), options.anthropic).await?;
@@ -110,7 +118,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         Some(port) => {
             let providers = vec![Arc::clone(&openai), Arc::clone(&anthropic)];
             Some(
-                Control::start(port, providers)
+                Control::start(SocketAddr::new(ip, port), providers)
                     .await
                     .map_err(|error| format!("--control-port {port}: {error}"))?,
             )

@@ -30,9 +30,9 @@ impl MockProvider {
     /// Whatever binding the port says, such as that it is taken.
     pub async fn start(kind: ProviderKind, listen: Listen) -> io::Result<Self> {
         let state = Arc::new(State::new(kind));
-        let port = listen.port;
+        let wanted = SocketAddr::new(listen.ip, listen.port);
         let doorway = Doorway::new(listen);
-        let running = doorway.open(port, &state).await?;
+        let running = doorway.open(wanted, &state).await?;
         Ok(Self { state, address: running.address(), doorway, running: Mutex::new(Some(running)) })
     }
 
@@ -140,7 +140,7 @@ impl MockProvider {
     /// Whatever binding the port says: somebody else may have taken it.
     pub async fn start_listening(&self) -> io::Result<()> {
         if self.running.lock().expect("no panic under this lock").is_none() {
-            let running = self.doorway.open(self.address.port(), &self.state).await?;
+            let running = self.doorway.open(self.address, &self.state).await?;
             *self.running.lock().expect("no panic under this lock") = Some(running);
         }
         Ok(())

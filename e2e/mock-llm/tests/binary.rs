@@ -141,3 +141,15 @@ async fn what_it_cannot_do_it_says_in_one_line() {
         assert!(error.contains(said), "{error}");
     }
 }
+
+#[tokio::test]
+async fn it_is_reached_at_the_address_that_was_named() {
+    let running = Running::start(&["--listen", "0.0.0.0", "--control-port", "0"]).await;
+    for (name, path) in [("openai", "/v1/models"), ("control", "/requests")] {
+        let address = running.address(name);
+        assert!(address.ip().is_unspecified(), "{}", running.ready);
+        let asked = format!("GET {path} HTTP/1.1\r\nhost: here\r\n\r\n");
+        let there = SocketAddr::from(([127, 0, 0, 1], address.port()));
+        assert_ne!(exchange(there, asked.as_bytes()).await.status(), 0);
+    }
+}

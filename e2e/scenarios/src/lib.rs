@@ -10,6 +10,7 @@
 pub mod answer;
 pub mod canary;
 pub mod client;
+pub mod compose;
 pub mod expect;
 pub mod fleet;
 pub mod gateways;

@@ -10,6 +10,7 @@ mod filter_config;
 mod gateway_api;
 mod inputs;
 mod listener;
+mod metrics;
 mod plans;
 mod problem;
 mod routes;
@@ -19,7 +20,7 @@ mod values;
 mod wasm;
 
 pub use budget::{Budget, GlobalBudget, OnFailure, Refunds, Window, service_config};
-pub use compose::{ComposeFiles, compose};
+pub use compose::{ComposeFiles, compose, example_env, on_scripted_providers};
 pub use gateway_api::{GatewayApi, Infrastructure, manifests};
 pub use inputs::token_budgets;
 pub use inputs::{
@@ -49,11 +50,19 @@ pub fn bootstrap(router: &LlmRouter) -> String {
         .with_some("stats_config", router.filters.gateway().then(stats::config))
         .with(
             "static_resources",
-            Map::new()
-                .with("listeners", List::new().item(listener::listener(router)))
-                .with("clusters", clusters::clusters(router)),
+            Map::new().with("listeners", listeners(router)).with("clusters", clusters::clusters(router)),
         );
     yaml::document(&heading(router), root)
+}
+
+fn listeners(router: &LlmRouter) -> List {
+    let listeners = List::new().item(listener::listener(router));
+    match router.metrics {
+        Some(address) => listeners
+            .why("What a Prometheus may read: the statistics, and nothing else of the admin interface.")
+            .item(metrics::listener(address)),
+        None => listeners,
+    }
 }
 
 /// The gateway filter's configuration in these inputs' bootstrap, as JSON.

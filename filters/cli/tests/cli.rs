@@ -171,3 +171,18 @@ fn every_problem_of_a_configuration_is_printed() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).starts_with("/no/such/file: "));
 }
+
+#[test]
+fn statistics_have_a_port_of_their_own() {
+    let output = run(&["render", "llm-router", "--metrics", "127.0.0.1:9901"], "");
+    assert_eq!(output.status.code(), Some(1));
+    let expected = "\
+metrics: port 9901 is the listener's or the admin's
+  hint: choose another for one of them
+";
+    assert_eq!(stderr(&output), expected);
+    let output = run(&["render", "llm-router", "--metrics", "127.0.0.1:9902"], "");
+    let text = stdout(&output);
+    assert_eq!(text.matches("port_value: 9902").count(), 1);
+    assert_eq!(text.matches("port_value: 9901").count(), 2, "the admin's own and the way to it");
+}

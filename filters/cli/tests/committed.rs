@@ -6,8 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use ai_filters::render::{
-    ComposeFiles, EnvoyVersion, Fallback, GatewayApi, GlobalBudget, LlmRouter, bootstrap, compose, manifests,
-    service_config,
+    ComposeFiles, EnvoyVersion, Fallback, GatewayApi, GlobalBudget, LlmRouter, bootstrap, compose,
+    example_env, manifests, on_scripted_providers, service_config,
 };
 use ai_filters::route::read;
 
@@ -28,13 +28,25 @@ fn check(path: &str, fresh: &str) {
 fn llm_router() {
     let text = include_bytes!("../../../envoy-configs/llm-router/route.yaml");
     let understood = read("route.yaml", text, EnvoyVersion::default()).unwrap();
-    check("envoy-configs/llm-router/envoy.yaml", &bootstrap(&understood.router));
-    let modules = "../../target/wasm32-wasip1/wasm".to_owned();
-    let files = ComposeFiles { bootstrap: "./envoy.yaml".to_owned(), modules };
-    check("envoy-configs/llm-router/docker-compose.yaml", &compose(&understood.router, &files));
     // Without a file and without options the same is rendered.
-    let router = LlmRouter { route_file: None, ..understood.router };
-    assert_eq!(router, LlmRouter::default());
+    assert_eq!(LlmRouter { route_file: None, ..understood.router.clone() }, LlmRouter::default());
+    // What Prometheus scrapes is beside it in the network of the compose file.
+    let metrics = Some(([0, 0, 0, 0], 9902).into());
+    let router = LlmRouter { metrics, ..understood.router };
+    let files = ComposeFiles {
+        bootstrap: "./envoy.yaml".to_owned(),
+        modules: "../../target/wasm32-wasip1/wasm".to_owned(),
+        monitoring: Some("../monitoring".to_owned()),
+        scripted: None,
+    };
+    check("envoy-configs/llm-router/envoy.yaml", &bootstrap(&router));
+    check("envoy-configs/llm-router/docker-compose.yaml", &compose(&router, &files));
+    check("envoy-configs/llm-router/.env.example", &example_env(&router));
+    let router = on_scripted_providers(&router);
+    let bootstrap_file = "./envoy.mock.yaml".to_owned();
+    let files = ComposeFiles { bootstrap: bootstrap_file, scripted: Some("../..".to_owned()), ..files };
+    check("envoy-configs/llm-router/envoy.mock.yaml", &bootstrap(&router));
+    check("envoy-configs/llm-router/docker-compose.mock.yaml", &compose(&router, &files));
 }
 
 #[test]

@@ -8,16 +8,17 @@ use mock_llm::{Reply, Usage};
 use serde_json::{Value, json};
 use tokio::time::{self, Instant};
 
+use super::{PROVIDER_ALONE, WITH_GATEWAY};
 use crate::answer::Answer;
 use crate::client;
 use crate::expect::{anthropic_error, openai_error};
 use crate::problems::Problems;
 use crate::request::Request;
 use crate::row::Row;
-use crate::run::nothing_comes_back;
+use crate::run::{dressed, nothing_comes_back};
 use crate::shape::{PER_MINUTE, PER_MONTH, REQUESTS_PER_HOUR, Shape};
 use crate::sse;
-use crate::stand::Stand;
+use crate::stand::{Equipment, Stand};
 
 const HERE: &[Shape] = &[Shape::Budgets];
 /// A request is settled after its client has the answer.
@@ -41,7 +42,50 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         Row::story("budgets/the-provider-that-answered-is-settled", HERE, |stand| Box::pin(fallback(stand))),
         Row::story("budgets/what-failed-costs-nothing", HERE, |stand| Box::pin(failed(stand))),
+        Row::story("budgets/are-kept", WITH_GATEWAY, |stand| Box::pin(kept(stand, 429))),
+        Row::story("budgets/are-not-kept-without-gateway", PROVIDER_ALONE, |stand| {
+            Box::pin(kept(stand, 200))
+        }),
     ]
+}
+
+/// The same deployment with a budget, the second request of which finds it used up; what that is answered.
+async fn kept(stand: &Stand, expected: u16) -> Problems {
+    let mut problems = Problems::default();
+    let equipment = Equipment::find().await.expect("what the stand was started with");
+    // Beside an Envoy Gateway there is no room for another.
+    let budgets = ai_filters::render::token_budgets(Some(500), None);
+    let started =
+        Stand::start_with(stand.shape.like(), &equipment, 1, |router| router.budgets = budgets).await;
+    let own = match started {
+        Ok(own) => own,
+        Err(failure) => {
+            problems.add(failure.to_string());
+            return problems;
+        }
+    };
+    for _ in 0..2 {
+        own.openai.script(Reply::text("Hello.").usage(Usage::new(40, 400)));
+    }
+    let asked = dressed(own.shape, &asks("ann", 100).bearer());
+    stand.clear();
+    stand.openai.script(Reply::text("Hello.").usage(Usage::new(40, 400)));
+    problems.same("without a budget", &client::send(stand.address, &asked).await.status, &200);
+    let first = client::send(own.address, &asked).await;
+    problems.same("the first", &first.status, &200);
+    let deadline = Instant::now() + SETTLED_WITHIN;
+    let mut second = client::send(own.address, &asked).await;
+    // What was used is settled after the client has the answer; until then the reservation holds, which leaves room for one more.
+    while second.status != expected && Instant::now() < deadline {
+        time::sleep(POLL).await;
+        own.openai.script(Reply::text("Hello.").usage(Usage::new(40, 400)));
+        second = client::send(own.address, &asked).await;
+    }
+    problems.same("the second", &second.status, &expected);
+    let refused = second.header("x-ai-budget-refused");
+    problems.same("the budget", &refused, &(expected == 429).then_some("user-day"));
+    own.stop().await;
+    problems
 }
 
 /// An OpenAI client's question in the name of that user, who is told by a header.

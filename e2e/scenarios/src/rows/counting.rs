@@ -7,7 +7,7 @@ use mock_llm::{At, Reply, Usage};
 use serde_json::{Value, json};
 use tokio::time;
 
-use super::{BOTH, WITH_GATEWAY};
+use super::{BOTH, PROVIDER_ALONE, WITH_GATEWAY};
 use crate::client::{self, http1};
 use crate::expect::{Expect, anthropic_error, openai_error, status};
 use crate::problems::Problems;
@@ -29,6 +29,9 @@ pub(super) fn rows() -> Vec<Row> {
         Row::story("counting/published-of-a-hang-up", WITH_GATEWAY, |stand| Box::pin(hung_up(stand))),
         Row::story("counting/published-of-a-broken-stream", WITH_GATEWAY, |stand| Box::pin(broken(stand))),
         Row::story("counting/statistics-have-labels", WITH_GATEWAY, |stand| Box::pin(statistics(stand))),
+        Row::story("counting/nothing-is-published-without-gateway", PROVIDER_ALONE, |stand| {
+            Box::pin(unpublished(stand))
+        }),
         Row::own("counting/estimates-are-learnt-by-two-workers", |equipment| Box::pin(learnt(equipment))),
         Row::own("counting/every-mode", |equipment| Box::pin(modes(equipment))),
     ];
@@ -199,6 +202,24 @@ async fn statistics(stand: &Stand) -> Problems {
         let count = series.get(&sorted_labels(&labels(kind))).copied().unwrap_or_default();
         let seen: Vec<&str> = text.lines().filter(|line| line.contains("token_usage_count")).collect();
         problems.require(count >= 1, || format!("{kind}: no statistic; there is {seen:?}"));
+    }
+    problems
+}
+
+/// ai-provider alone counts nothing: every line of its log says so.
+async fn unpublished(stand: &Stand) -> Problems {
+    let mut problems = Problems::default();
+    stand.clear();
+    stand.openai.script(Reply::text("Hello.").usage(Usage::new(40, 12)));
+    send(stand, hello("gpt-4")).await;
+    let posted = "\"method\":\"POST\"";
+    stand.envoy.log_says(posted, Duration::from_secs(20)).await;
+    let log = stand.envoy.log();
+    let lines = log.lines().filter(|line| line.contains(posted));
+    let lines: Vec<Value> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+    problems.require(!lines.is_empty(), || "no request is in the log".to_owned());
+    for line in lines {
+        problems.require(line["provider"].is_string() && line["tokens_total"].is_null(), || line.to_string());
     }
     problems
 }

@@ -42,6 +42,9 @@ pub(super) struct Options {
     /// Envoy's admin port, on loopback.
     #[arg(long, value_name = "PORT", default_value_t = 9901)]
     admin_port: u16,
+    /// Where Envoy's statistics can be scraped, and nothing else of its admin interface.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
     /// The model's name as clients say it.
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
@@ -192,6 +195,7 @@ impl Options {
         let mut router = LlmRouter {
             listen: self.listen,
             admin_port: self.admin_port,
+            metrics: self.metrics,
             counting: self.counting(),
             max_input_tokens: self.max_input_tokens,
             budgets: token_budgets(above_zero(self.tokens_per_day), above_zero(self.tokens_per_minute)),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::plans::{Plan, plans};
 use super::served::Served;
 use super::{
-    EnvName, Fallback, Limits, LlmRouter, Provider, Scheme, budget, filter_config, socket_address, typed,
-    wasm,
+    EnvName, Fallback, Limits, LlmRouter, Provider, Scheme, budget, filter_config, metrics, socket_address,
+    typed, wasm,
 };
 use crate::yaml::{List, Map};
 
@@ -42,10 +42,16 @@ pub(super) fn connect_timeout(limits: Limits) -> Duration {
 /// All clusters.
 pub(super) fn clusters(router: &LlmRouter) -> List {
     let clusters = of_providers(router);
-    match &router.global_budget {
+    let clusters = match &router.global_budget {
         Some(budget) => clusters
             .why("The rate limit service of the shared budget.")
             .item(budget::chain::cluster(router, budget)),
+        None => clusters,
+    };
+    match router.metrics {
+        Some(_) => clusters
+            .why("Envoy's own admin interface, for its statistics.")
+            .item(metrics::cluster(router.admin_port)),
         None => clusters,
     }
 }

@@ -1,11 +1,16 @@
 //! A file for docker compose: the official Envoy with a bootstrap, both modules, and the keys from the environment or `.env`.
 //!
 //! No secret is in it: a key that is not set stops `docker compose up` with its name. Nothing runs as root, and nothing can be written.
+//! Beside the gateway there may be Prometheus and Grafana, in a profile, and scripted providers in the place of the real ones.
+
+mod monitoring;
+mod scripted;
 
 use std::time::Duration;
 
 use super::{EnvName, EnvoyVersion, LlmRouter, filter_config};
 use crate::yaml::{self, List, Map};
+pub use scripted::on_scripted_providers;
 
 /// The release that is tested; of other versions the newest patch.
 const TESTED: (EnvoyVersion, &str) = (EnvoyVersion(40), "v1.40.0");
@@ -15,40 +20,90 @@ const USER: &str = "101:101";
 const BOOTSTRAP: &str = "/etc/envoy/envoy.yaml";
 
 /// Where compose finds the files that it mounts, as the compose file sees them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ComposeFiles {
     /// The bootstrap: `./envoy.yaml`.
     pub bootstrap: String,
     /// The directory of `ai_gateway.wasm` and `ai_provider.wasm`.
     pub modules: String,
+    /// The directory of what Prometheus and Grafana read; without it neither is in the file. They need [`LlmRouter::metrics`].
+    pub monitoring: Option<String>,
+    /// The checkout that the scripted providers are built from, where the router is [on them](on_scripted_providers).
+    pub scripted: Option<String>,
 }
 
 /// The compose file of a gateway with that bootstrap, as commented YAML.
 pub fn compose(router: &LlmRouter, files: &ComposeFiles) -> String {
-    let heading = "A gateway in a container: `docker compose up`. Rendered by `ai-filters render route`; change its inputs, not this file.\n\n\
-                   The keys come from the environment or from a file `.env` beside this one.";
-    yaml::document(heading, Map::new().with("services", Map::new().with("gateway", gateway(router, files))))
+    let how = match files.scripted {
+        None => {
+            "A gateway in a container: `docker compose up`. Rendered by `ai-filters render route`; change its inputs, not this file.\n\n\
+             The keys come from the environment or from a file `.env` beside this one."
+        }
+        Some(_) => {
+            "The same gateway in front of scripted providers: no key is needed, nothing leaves the machine, and nothing is charged.\n\
+             `docker compose -f docker-compose.mock.yaml up`. Rendered by `ai-filters render route`; change its inputs, not this file."
+        }
+    };
+    let profile = "\n\nWith `--profile monitoring` Prometheus is on http://localhost:9090 and Grafana on http://localhost:3000.";
+    let heading = format!("{how}{}", if files.monitoring.is_some() { profile } else { "" });
+    let mut services = Map::new().with("gateway", gateway(router, files));
+    let mut volumes = Vec::new();
+    if let Some(checkout) = &files.scripted {
+        services = services.with("providers", scripted::service(router, checkout));
+        volumes.push(scripted::VOLUME);
+    }
+    if let (Some(directory), Some(_)) = (&files.monitoring, router.metrics) {
+        services = services
+            .with("prometheus", monitoring::prometheus(directory))
+            .with("grafana", monitoring::grafana(directory));
+        volumes.extend(monitoring::VOLUMES);
+    }
+    let root = Map::new().with("services", services);
+    if volumes.is_empty() {
+        return yaml::document(&heading, root);
+    }
+    let volumes = volumes.into_iter().fold(Map::new(), |map, name| map.with(name, Map::new()));
+    yaml::document(&heading, root.with("volumes", volumes))
+}
+
+/// What `.env` beside that compose file has to say, with nothing said yet.
+pub fn example_env(router: &LlmRouter) -> String {
+    let names: String = variables(router).iter().map(|name| format!("{name}=\n")).collect();
+    format!(
+        "# Copy this file to `.env` and fill it in. Git ignores `.env`; nothing else holds a key.\n{names}"
+    )
 }
 
 fn gateway(router: &LlmRouter, files: &ComposeFiles) -> Map {
     let command: List =
         ["envoy", "-c", BOOTSTRAP, "--concurrency", "2", "--disable-hot-restart"].into_iter().collect();
     let port = router.listen.port();
-    let mut service = Map::new()
+    let service = Map::new()
         .with("image", image(router.envoy))
         .with("command", command.inline())
         .why("The image's own user `envoy`; what is mounted has to be readable for it.")
-        .with("user", USER)
-        .with("read_only", true)
-        .with("cap_drop", List::new().item("ALL").inline())
-        .with("security_opt", List::new().item("no-new-privileges:true").inline());
+        .with("user", USER);
+    let mut service = confined(service)
+        .why("Two workers with both modules take some 200 MB (`ps -o rss`); the rest is for bodies that are held.")
+        .with("mem_limit", "1g");
     let variables = variables(router);
     if !variables.is_empty() {
-        let environment =
-            variables.iter().fold(Map::new(), |map, name| map.with(name, format!("${{{name}:?is not set}}")));
+        let value = |name: &str| match files.scripted {
+            None => format!("${{{name}:?is not set}}"),
+            Some(_) => scripted::value(router, name),
+        };
+        let environment = variables.iter().fold(Map::new(), |map, name| map.with(name, value(name)));
         service = service
-            .why("Each filter sees the keys that its configuration names, and no other.")
+            .why(match files.scripted {
+                None => "Each filter sees the keys that its configuration names, and no other.",
+                Some(_) => "These open the scripted providers, and nothing else.",
+            })
             .with("environment", environment);
+    }
+    if files.scripted.is_some() {
+        service = service
+            .why("Its certificate authority is a new one at each start, and Envoy reads it once.")
+            .with("depends_on", scripted::dependency());
     }
     if router.listen.ip().is_loopback() {
         service = service
@@ -59,11 +114,28 @@ fn gateway(router: &LlmRouter, files: &ComposeFiles) -> Map {
             .why("The admin interface is on the container's loopback and stays there.")
             .with("ports", List::new().item(format!("{port}:{port}")).inline());
     }
+    ending(
+        service
+            .with("volumes", volumes(router, files))
+            .why("Ready once every cluster and both filters are. The image has bash and no curl.")
+            .with("healthcheck", healthcheck(answers(router.admin_port, "/ready", "LIVE"))),
+    )
+}
+
+/// What holds for every container: nothing is written, nothing is gained.
+fn confined(service: Map) -> Map {
     service
-        .with("volumes", volumes(router, files))
-        .why("Ready once every cluster and both filters are. The image has bash and no curl.")
-        .with("healthcheck", healthcheck(router.admin_port))
+        .with("read_only", true)
+        .with("cap_drop", List::new().item("ALL").inline())
+        .with("security_opt", List::new().item("no-new-privileges:true").inline())
+}
+
+/// How every container is kept: it is started again, and its log does not fill the disk.
+fn ending(service: Map) -> Map {
+    let options = Map::new().with("max-size", "10m").with("max-file", "3").inline();
+    service
         .with("restart", "unless-stopped")
+        .with("logging", Map::new().with("driver", "json-file").with("options", options))
 }
 
 /// The official image: the tested release, or the newest patch of another.
@@ -98,15 +170,21 @@ fn volumes(router: &LlmRouter, files: &ComposeFiles) -> List {
         }));
     let tls = router.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]);
     let tls = tls.map(|path| (format!("./{}", file_name(path.as_str())), path.as_str().to_owned()));
-    mounts.chain(tls).map(|(from, to)| format!("{from}:{to}:ro")).collect()
+    let authority =
+        files.scripted.iter().map(|_| (scripted::VOLUME.to_owned(), scripted::MOUNTED.to_owned()));
+    mounts.chain(tls).chain(authority).map(|(from, to)| format!("{from}:{to}:ro")).collect()
 }
 
-fn healthcheck(admin_port: u16) -> Map {
+/// A test in an image that has bash and no curl: that path is answered, and the answer holds that word.
+fn answers(port: u16, path: &str, word: &str) -> List {
     let ask = format!(
-        "exec 3<>/dev/tcp/127.0.0.1/{admin_port} && printf 'GET /ready HTTP/1.1\\r\\nhost: ready\\r\\nconnection: close\\r\\n\\r\\n' >&3 \
-         && grep -q LIVE <&3"
+        "exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET {path} HTTP/1.1\\r\\nhost: ready\\r\\nconnection: close\\r\\n\\r\\n' >&3 \
+         && grep -q {word} <&3"
     );
-    let test: List = ["CMD", "bash", "-c"].into_iter().map(str::to_owned).chain([ask]).collect();
+    ["CMD", "bash", "-c"].into_iter().map(str::to_owned).chain([ask]).collect()
+}
+
+fn healthcheck(test: List) -> Map {
     Map::new()
         .with("test", test)
         .with("interval", Duration::from_secs(5))

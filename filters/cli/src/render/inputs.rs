@@ -23,6 +23,8 @@ pub struct LlmRouter {
     pub listen: SocketAddr,
     /// Envoy's admin port, always on loopback.
     pub admin_port: u16,
+    /// Where Envoy's statistics can be scraped, and nothing else of its admin interface; nowhere without.
+    pub metrics: Option<SocketAddr>,
     /// The model's name as clients say it.
     pub model: ModelName,
     /// Further models on the same endpoint, each with providers of its own.
@@ -223,6 +225,11 @@ impl LlmRouter {
         if self.listen.port() == self.admin_port {
             problems.push("admin-port", Problem::SamePort { port: self.admin_port });
         }
+        if let Some(metrics) =
+            self.metrics.filter(|at| [self.listen.port(), self.admin_port].contains(&at.port()))
+        {
+            problems.push("metrics", Problem::MetricsPort { port: metrics.port() });
+        }
         let (fallback, needed) = match self.fallback {
             Fallback::PriorityGroup => ("priority-group", EnvoyVersion::PRIORITY_GROUP),
             Fallback::PreviousPriorities => ("previous-priorities", EnvoyVersion::OLDEST),
@@ -272,6 +279,7 @@ impl Default for LlmRouter {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 10_000),
             admin_port: 9901,
+            metrics: None,
             model: ModelName::of_example("gpt-4"),
             more_models: Vec::new(),
             aliases: Vec::new(),

@@ -188,6 +188,12 @@ pub enum Problem {
         /// The port.
         port: u16,
     },
+    /// A port for statistics that has another use.
+    #[error("port {port} is the listener's or the admin's")]
+    MetricsPort {
+        /// The port.
+        port: u16,
+    },
     /// An Envoy that does not have what this fallback needs.
     #[error("Envoy 1.{given} cannot fall back by {fallback}")]
     EnvoyTooOld {
@@ -254,7 +260,7 @@ impl Problem {
             Self::TooManyProviders { max, .. } => format!("at most {max}"),
             Self::ModelsNeedHeaders => "install it, let it hold headers, or serve one model".into(),
             Self::LimitAboveTotal { .. } => "raise the total or lower the part".into(),
-            Self::SamePort { .. } => "choose another for one of them".into(),
+            Self::SamePort { .. } | Self::MetricsPort { .. } => "choose another for one of them".into(),
             Self::EnvoyTooOld { needed, .. } => {
                 format!("use Envoy 1.{needed} or newer, or the fallback `previous-priorities`")
             }

@@ -10,6 +10,10 @@ const TOKENS: [u64; 14] =
 /// The steps of a histogram of errors, per mille.
 const PERMILLE: [u64; 10] = [1, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
 
+/// The steps of a histogram of milliseconds: OpenTelemetry's for how long a first token takes, in whole milliseconds.
+const MILLISECONDS: [u64; 16] =
+    [1, 5, 10, 20, 40, 60, 80, 100, 250, 500, 750, 1_000, 2_500, 5_000, 10_000, 30_000];
+
 /// `stats_config`
 pub(super) fn config() -> Map {
     Map::new()
@@ -25,7 +29,10 @@ pub(super) fn tags() -> Vec<Map> {
 
 /// The steps of the histograms.
 pub(super) fn steps() -> List {
-    List::new().item(buckets(metrics::TOKEN_USAGE, &TOKENS)).item(buckets(metrics::ESTIMATE_ERROR, &PERMILLE))
+    List::new()
+        .item(buckets(metrics::TOKEN_USAGE, &TOKENS))
+        .item(buckets(metrics::ESTIMATE_ERROR, &PERMILLE))
+        .item(buckets(metrics::FIRST_BYTE, &MILLISECONDS))
 }
 
 /// A label: the first group is taken out of the name, the second is the value.

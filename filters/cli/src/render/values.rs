@@ -160,6 +160,11 @@ impl BaseUrl {
         Self { scheme: Scheme::Https, host: host.to_owned(), port: 443, path: path.to_owned() }
     }
 
+    /// TLS to another service of a compose file.
+    pub(super) fn of_service(host: &str, port: u16, path: &str) -> Self {
+        Self { scheme: Scheme::Https, host: host.to_owned(), port, path: path.to_owned() }
+    }
+
     /// Whether it is reached over TLS.
     pub const fn scheme(&self) -> Scheme {
         self.scheme

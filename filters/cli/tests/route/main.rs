@@ -242,7 +242,11 @@ fn compose_and_its_bootstrap_are_written_side_by_side() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let router = read("full.yaml", FULL.as_bytes(), EnvoyVersion::default()).unwrap().router;
     assert_eq!(std::fs::read_to_string(directory.join("envoy.yaml")).unwrap(), bootstrap(&router));
-    let files = ComposeFiles { bootstrap: "./envoy.yaml".to_owned(), modules: "/opt/wasm".to_owned() };
+    let files = ComposeFiles {
+        bootstrap: "./envoy.yaml".to_owned(),
+        modules: "/opt/wasm".to_owned(),
+        ..ComposeFiles::default()
+    };
     let written = std::fs::read_to_string(&file).unwrap();
     assert_eq!(written, compose(&router, &files));
     let root: Value = serde_yaml_ng::from_str(&written).unwrap();

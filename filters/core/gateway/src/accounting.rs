@@ -13,7 +13,7 @@ use budget::Ticket;
 use config::CountingMode;
 use llm_api::Usage;
 use metering::{Calibration, Generated, Limits, Prompt};
-use seam::{Effect, Output, UsageReport, names};
+use seam::{Effect, Millis, Output, UsageReport, names};
 
 use crate::admission::Metered;
 use crate::meter::{Meter, RouteMeter, Source, TargetMeter};
@@ -69,6 +69,8 @@ pub(crate) struct Account {
     kept: Option<Vec<u8>>,
     /// What its budgets hold for it.
     reserved: Option<Reserved>,
+    /// When it was sent on.
+    sent: Millis,
 }
 
 /// What the budgets of a request hold for it.
@@ -135,9 +137,10 @@ impl Accounting {
         };
     }
 
-    /// Keeps the body of a request whose prompt may have to be counted later.
-    pub(crate) fn keep(&mut self, body: Vec<u8>) {
+    /// The request is sent on. Its body is kept where its prompt may have to be counted later.
+    pub(crate) fn send(&mut self, body: Vec<u8>, now: Millis) {
         let Self::Forwarded(account) = self else { return };
+        account.sent = now;
         if account.prompt.is_some() {
             return;
         }
@@ -148,8 +151,23 @@ impl Accounting {
         }
     }
 
-    /// An answer begins, from that provider.
-    pub(crate) fn begin(&mut self, provider: Option<&str>, reader: Reader) {
+    /// An answer begins, from that provider, by its word after so many attempts.
+    pub(crate) fn begin(
+        &mut self,
+        provider: Option<&str>,
+        reader: Reader,
+        attempts: Option<u32>,
+        now: Millis,
+        out: &mut dyn Output,
+    ) {
+        if let Self::Forwarded(account) = self
+            && let Some(target) = account.route().and_then(|route| route.target(account.served(provider)))
+        {
+            out.emit(Effect::Record(target.first_byte, now.0.saturating_sub(account.sent.0)));
+            if attempts.is_some_and(|attempts| attempts > 1) {
+                out.emit(Effect::Count(target.fallbacks, 1));
+            }
+        }
         let state = std::mem::replace(self, Self::Nothing);
         *self = match state {
             Self::Forwarded(account) => {
@@ -240,7 +258,14 @@ impl Account {
             return Accounting::Nothing;
         }
         let (meter, metered) = (Rc::clone(meter), metered.clone());
-        Accounting::Forwarded(Box::new(Self { meter, metered, prompt, kept: None, reserved }))
+        Accounting::Forwarded(Box::new(Self {
+            meter,
+            metered,
+            prompt,
+            kept: None,
+            reserved,
+            sent: Millis(0),
+        }))
     }
 
     pub(crate) fn route(&self) -> Option<&RouteMeter> {

@@ -2,7 +2,7 @@
 
 use config::{GatewayConfig, HeadersHeld, InputTokensHeader};
 use llm_api::{ApiError, Dialect, ErrorKind};
-use seam::{EarlierFailure, Effect, Flow, Headers, Input, Output, names};
+use seam::{Clock, EarlierFailure, Effect, Flow, Headers, Input, Output, names};
 use translate::{Edit, End, StreamEdit};
 
 use crate::accounting::{Accounting, Heard, Reader};
@@ -69,12 +69,19 @@ pub(crate) fn may_be_reported(accounting: &Accounting, forwarded: &Forwarded, he
 }
 
 /// Opens the answer's side of the account, or closes the account of what is no answer.
-pub(crate) fn account(accounting: &mut Accounting, forwarded: &Forwarded, headers: &Headers) {
+pub(crate) fn account(
+    accounting: &mut Accounting,
+    forwarded: &Forwarded,
+    headers: &Headers,
+    clock: &dyn Clock,
+    out: &mut dyn Output,
+) {
     if headers.number::<u16>(":status").is_some_and(|status| status >= 400) {
         accounting.fail();
-    } else {
+    } else if accounting.is_open() {
         let reader = if forwarded.is_translated(headers) { Reader::Provider } else { Reader::Gateway };
-        accounting.begin(headers.text(names::ANSWERED_BY_HEADER), reader);
+        let attempts = headers.number(names::ATTEMPTS_HEADER);
+        accounting.begin(headers.text(names::ANSWERED_BY_HEADER), reader, attempts, clock.now(), out);
     }
 }
 

@@ -163,17 +163,24 @@ impl Gateway {
         }
         let body = std::mem::take(body);
         let progress = admission::admit(&self.routes, asked.dialect, asked.caller, body, clock, out);
-        self.go_on_admitting(progress, out)
+        self.go_on_admitting(progress, clock, out)
     }
 
-    fn go_on_admitting(&mut self, progress: Progress, out: &mut dyn Output) -> (State, Flow) {
+    fn go_on_admitting(
+        &mut self,
+        progress: Progress,
+        clock: &dyn Clock,
+        out: &mut dyn Output,
+    ) -> (State, Flow) {
         match progress {
             Progress::Waiting(admitting, flow) => (State::Admitting(admitting), flow),
             Progress::Refused(refusal) => refuse(&refusal, out),
             Progress::Admitted(admitted) => {
                 let Admitted { plan, body, mut accounting, told } = *admitted;
                 plan.announce(&self.routes.config, &body, &accounting, out);
-                accounting.keep(body);
+                if accounting.is_open() {
+                    accounting.send(body, clock.now());
+                }
                 self.accounting = accounting;
                 (State::Forwarded(plan.into_forwarded(told)), Flow::Continue)
             }
@@ -253,13 +260,13 @@ impl Gateway {
             (State::ReadingBody(asked), Input::Bytes(body)) => self.complete_body(asked, body, clock, out),
             (State::Admitting(admitting), input) => {
                 let progress = admitting.take(input, clock, out);
-                self.go_on_admitting(progress, out)
+                self.go_on_admitting(progress, clock, out)
             }
             (State::Telling(telling), Input::Loaded(page)) => {
                 tell(&telling.corrected(page.as_deref().map(Vec::as_slice)), out)
             }
             (State::Forwarded(forwarded), Input::ResponseHeaders { headers, end_of_stream }) => {
-                answer::account(&mut self.accounting, &forwarded, &headers);
+                answer::account(&mut self.accounting, &forwarded, &headers, clock, out);
                 if answer::may_have_another_status(&headers) {
                     let question = Flow::Ask(Attribute::State(names::STATUS_KEY));
                     (State::AskingStatus(forwarded, headers, end_of_stream), question)

@@ -49,6 +49,12 @@ pub(crate) struct TargetMeter {
     family: Option<FamilyPlace>,
     input: Histograms,
     output: Histograms,
+    /// How long its answers take to begin.
+    pub(crate) first_byte: Histogram,
+    /// Answers of its own after another target had failed, or it itself had.
+    pub(crate) fallbacks: Counter,
+    /// What its answers cost, where a price is known.
+    pub(crate) cost: Counter,
     /// None where the family's counts are exact, so that there is nothing to learn.
     pub(crate) learning: Option<Learning>,
 }
@@ -223,7 +229,10 @@ impl TargetMeter {
         });
         let mut histograms = |kind: &str| Histograms::new(kind, &labels, catalogue);
         let (input, output) = (histograms("input"), histograms("output"));
-        Self { provider, model, family, input, output, learning }
+        let first_byte = catalogue.histogram(metrics::FIRST_BYTE, &labels);
+        let fallbacks = catalogue.counter(metrics::FALLBACKS, &labels);
+        let cost = catalogue.counter(metrics::COST, &labels);
+        Self { provider, model, family, input, output, first_byte, fallbacks, cost, learning }
     }
 
     pub(crate) const fn input(&self, source: Source) -> Histogram {

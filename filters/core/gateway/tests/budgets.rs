@@ -465,6 +465,8 @@ fn money_is_reserved_at_the_dearest_target_and_charged_at_the_one_that_answered(
     host.end();
     // 100 × 15 and 200 × 75 millionths of a dollar.
     assert_eq!(number(&host, names::COST_KEY), 16_500);
+    let cost = "ai_gateway.cost.micros;gen_ai.request.model=gpt-4;gen_ai.provider.name=anthropic";
+    assert_eq!(worker.shared.counter(cost), Some(16_500));
     assert_eq!(worker.shared.counter("ai_gateway.budget.charged;ai.budget=month"), Some(16_500));
     // 0.0835 are left: 1,000 tokens of Anthropic's would fit, and 1,100 would not.
     assert!(ask(&worker, "bob", &body(1_300)).reply().is_none());

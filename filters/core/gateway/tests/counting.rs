@@ -95,6 +95,29 @@ fn what_a_json_answer_reports_is_published() {
 }
 
 #[test]
+fn what_took_how_long_and_who_had_to_take_over_is_counted() {
+    let worker = mode("auto");
+    for (provider, attempts, waited) in [("openai", "1", 40), ("anthropic", "2", 1_700)] {
+        let mut host = asked(&worker, CHAT, ASKED);
+        host.now.0 += waited;
+        let headers =
+            [(":status", "200"), JSON, ("x-ai-provider", provider), (names::ATTEMPTS_HEADER, attempts)];
+        host.response(&headers, &[ANSWER.as_bytes()]);
+        host.end();
+        let at = format!(";gen_ai.request.model=gpt-4;gen_ai.provider.name={provider}");
+        assert_eq!(worker.shared.recorded(&format!("ai_gateway.first_byte.ms{at}")), [waited]);
+        let fallbacks = worker.shared.counter(&format!("ai_gateway.fallbacks{at}"));
+        assert_eq!(fallbacks, (attempts == "2").then_some(1), "{provider}");
+    }
+    // Nobody answered, so nothing began.
+    let mut host = asked(&worker, CHAT, ASKED);
+    host.response(&[(":status", "503"), JSON, (names::ATTEMPTS_HEADER, "2")], &[b"{}"]);
+    host.end();
+    let first = "ai_gateway.first_byte.ms;gen_ai.request.model=gpt-4;gen_ai.provider.name=openai";
+    assert_eq!(worker.shared.recorded(first).len(), 1);
+}
+
+#[test]
 fn off_costs_nothing_and_says_nothing() {
     let worker = mode("off");
     let mut host = asked(&worker, CHAT, ASKED);

@@ -142,4 +142,10 @@ pub mod metrics {
     pub const BUDGET_UNSETTLED: &str = "ai_gateway.budget.unsettled";
     /// Counter, by model and provider: observations of that which were given up, because other workers wrote at the same time.
     pub const ESTIMATE_LOST: &str = "ai_gateway.estimate.lost";
+    /// Histogram, by model and provider: milliseconds from when a request was sent on to when its answer, or a stream's first content, was passed on.
+    pub const FIRST_BYTE: &str = "ai_gateway.first_byte.ms";
+    /// Counter, by model and provider: answers that were not the first attempt's.
+    pub const FALLBACKS: &str = "ai_gateway.fallbacks";
+    /// Counter, by model and provider: what requests cost, in millionths of a dollar, where a price is known.
+    pub const COST: &str = "ai_gateway.cost.micros";
 }

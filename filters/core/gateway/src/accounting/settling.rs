@@ -274,8 +274,11 @@ impl Settling {
         let usage = self.usage(&spent);
         let price = self.account.meter.price(self.account.metered.route, served, &self.account.metered.model);
         if let Some(price) = price {
-            let cost = price.cost(&usage).0.to_string();
-            out.emit(Effect::Publish(names::COST_KEY, cost.as_bytes()));
+            let cost = price.cost(&usage).0;
+            out.emit(Effect::Publish(names::COST_KEY, cost.to_string().as_bytes()));
+            if let Some(target) = self.target(served) {
+                out.emit(Effect::Count(target.cost, cost));
+            }
         }
         if self.account.reserved.is_none() {
             return self.learn(lesson);
