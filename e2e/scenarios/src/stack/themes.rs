@@ -39,3 +39,19 @@ fn chat(user: &str) -> Call {
     let body = json!({"model": "gpt-4", "messages": [{"role": "user", "content": "hello"}]});
     Call::post("llm-router.default.svc", "/v1/chat/completions", &body).header("x-user-id", user)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::{PARTS, manifests};
+
+    #[test]
+    fn every_manifest_is_proven_and_no_row_proves_what_is_not_there() {
+        let proven: BTreeSet<&str> = super::all().iter().flat_map(|row| row.proves).copied().collect();
+        let parts = PARTS.into_iter().chain(["stack/optional"]);
+        let committed: Vec<String> = parts.flat_map(manifests::committed).collect();
+        let committed: BTreeSet<&str> = committed.iter().map(String::as_str).collect();
+        assert_eq!(proven, committed);
+    }
+}
