@@ -43,8 +43,8 @@ const GONE: &str = "is not exist";
 const CANARY_HOST: &str = "eu.openai.localhost";
 /// What the control plane says where a manifest is wrong: it goes on with what it had.
 const NOT_READ: &str = "error when reload resources";
-/// The host by which it is asked which manifests Envoy has.
-const MARKER: &str = "generation.lab.internal";
+/// Where it is asked which manifests Envoy has.
+const MARKER: (&str, &str) = ("api.example.com", "/generation-of-the-lab");
 
 /// Everything that runs. Dropping it ends it.
 pub struct Stack {
@@ -139,6 +139,8 @@ impl Stack {
         stack.settled().await?;
         // While the module is still being fetched for one listener, Envoy says of the other that it has none, and tries again.
         *lock(&stack.log_seen) = stack.gateway.log().len();
+        // Before a cluster's first request Envoy looks after its health once a minute: with this, the minute passes while others play.
+        let _ = stack.try_https(&Call::get("api.example.com", "/inventory")).await;
         Ok(stack)
     }
 
@@ -198,10 +200,28 @@ impl Stack {
     pub async fn https_raw(&self, host: &str, bytes: &[u8]) -> String {
         client::raw(self.listener("https"), &self.cast.authority.pem(), host, bytes).await
     }
+
+    /// The certificate that is shown to clients of that host, DER.
+    ///
+    /// # Errors
+    /// With why there is no connection.
+    pub async fn certificate(&self, host: &str) -> Result<Vec<u8>, String> {
+        client::certificate(self.listener("https"), &self.cast.authority.pem(), host).await
+    }
 }
 
 /// Manifests that change.
 impl Stack {
+    /// Issues the certificate of that Certificate, `namespace/name`, anew, as cert-manager does in time, and waits until Envoy has what there is.
+    ///
+    /// # Panics
+    /// When Envoy does not get it.
+    pub async fn renew(&self, name: &str) {
+        assert!(lock(&self.cast.secrets).remove(name).is_some(), "no Certificate is called {name}");
+        self.write();
+        self.settled().await.unwrap_or_else(|failure| panic!("{name}: {failure}"));
+    }
+
     /// Adds that file of manifests or puts it in the place of the one with its name, and waits until Envoy has it.
     ///
     /// # Panics
@@ -235,16 +255,24 @@ impl Stack {
     async fn settled(&self) -> Result<(), Failure> {
         let said_before = self.gateway.log().len();
         let generation = self.generation.fetch_add(1, Ordering::SeqCst);
+        let file = |generation: u64| format!("generation-{generation}.yaml");
         let here = format!("g{generation}.lab.internal");
         let marker = marker(&here).to_string();
-        self.gateway.resources().put("generation.yaml", &marker).map_err(|error| {
+        let resources = self.gateway.resources();
+        // A new name, and the last of all: who lists the directory with this in it reads everything else after it was written.
+        let written = generation.checked_sub(1).map_or(Ok(()), |before| resources.remove(&file(before)));
+        written.and_then(|()| resources.put(&file(generation), &marker)).map_err(|error| {
             Failure::new(format!("cannot write a manifest: {error}"), "check the disk's free space")
         })?;
         let deadline = Instant::now() + APPLIED_WITHIN;
-        let call = Call::get(MARKER, "/");
+        let call = Call::get(MARKER.0, MARKER.1);
         loop {
-            let answer = self.try_http(&call).await;
-            if answer.is_ok_and(|answer| answer.header("location").contains(&here)) {
+            // Each listener gets its routes by itself.
+            let answers = tokio::join!(self.try_http(&call), self.try_https(&call));
+            let there = |answer: Result<Answer, String>| {
+                answer.is_ok_and(|answer| answer.header("location").contains(&here))
+            };
+            if there(answers.0) && there(answers.1) {
                 return Ok(());
             }
             let said = self.gateway.log();
@@ -354,8 +382,11 @@ fn marker(here: &str) -> Value {
         "metadata": {"name": "generation", "namespace": "default"},
         "spec": {
             "parentRefs": [{"name": "ai"}],
-            "hostnames": [MARKER],
-            "rules": [{"filters": [{"type": "RequestRedirect", "requestRedirect": redirect}]}],
+            "hostnames": [MARKER.0],
+            "rules": [{
+                "matches": [{"path": {"type": "Exact", "value": MARKER.1}}],
+                "filters": [{"type": "RequestRedirect", "requestRedirect": redirect}],
+            }],
         },
     })
 }

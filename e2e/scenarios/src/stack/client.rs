@@ -159,6 +159,16 @@ pub(super) async fn raw(address: SocketAddr, authority: &str, host: &str, bytes:
     exchange.await.unwrap_or_else(|error| error.to_string())
 }
 
+/// The certificate that is shown there to clients of that host.
+pub(super) async fn certificate(address: SocketAddr, authority: &str, host: &str) -> Result<Vec<u8>, String> {
+    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+    let tls = connector(authority, Version::HTTP_11).connect(name, stream).await;
+    let tls = tls.map_err(|error| error.to_string())?;
+    let shown = tls.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    shown.map(|it| it.to_vec()).ok_or_else(|| "no certificate is shown".to_owned())
+}
+
 fn connector(authority: &str, version: Version) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots

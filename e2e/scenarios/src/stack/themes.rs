@@ -31,7 +31,7 @@ pub struct Row {
 
 /// Every row, in the order in which they are played.
 pub fn all() -> Vec<Row> {
-    [entry::rows(), routing::rows(), backends::rows(), limits::rows(), models::rows()].concat()
+    [entry::rows(), routing::rows(), limits::rows(), models::rows(), backends::rows()].concat()
 }
 
 /// A question to the router from that user, at a name that is the cluster's own.

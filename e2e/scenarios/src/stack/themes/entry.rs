@@ -1,5 +1,6 @@
 //! The doors: plain HTTP that leads to HTTPS, HTTPS with the certificate of a Secret, what clients may take their time for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mock_llm::Reply;
@@ -28,6 +29,11 @@ pub(super) fn rows() -> Vec<Row> {
             name: "entry/https-shows-the-certificate-of-the-secret",
             proves: &["stack/gateway.yaml", "stack/certificate.yaml"],
             story: |stack| Box::pin(certificate(stack)),
+        },
+        Row {
+            name: "entry/a-new-certificate-cuts-no-stream",
+            proves: &["stack/certificate.yaml"],
+            story: |stack| Box::pin(renewal(stack)),
         },
         Row {
             name: "entry/the-router-answers-on-both-doors",
@@ -69,6 +75,35 @@ async fn certificate(stack: &Stack) -> Problems {
     problems.require(stranger.is_err_and(|error| error.contains("certificate")), || {
         "a name that the certificate does not have was believed".to_owned()
     });
+    problems
+}
+
+async fn renewal(stack: &Stack) -> Problems {
+    const HOST: &str = "llm.example.com";
+    let mut problems = Problems::default();
+    let old = stack.certificate(HOST).await;
+    problems.require(old.is_ok(), || format!("no certificate: {old:?}"));
+    stack.openai.script(Reply::paced(30, Duration::from_millis(500)));
+    let call = streamed("renewal").at(HOST);
+    let ended = AtomicBool::new(false);
+    let streaming = async {
+        let answer = stack.https(&call).await;
+        ended.store(true, Ordering::SeqCst);
+        answer
+    };
+    let renewing = async {
+        stack.renew("default/gateway").await;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while stack.certificate(HOST).await == old && Instant::now() < deadline {
+            time::sleep(Duration::from_millis(100)).await;
+        }
+        (stack.certificate(HOST).await, ended.load(Ordering::SeqCst))
+    };
+    let (answer, (new, over)) = tokio::join!(streaming, renewing);
+    problems.require(new.is_ok() && new != old, || "the old certificate is still shown".to_owned());
+    problems.require(!over, || "the stream was over before".to_owned());
+    problems.same("status of the stream", &answer.status, &200);
+    problems.require(answer.text().trim_end().ends_with("data: [DONE]"), || "it was cut off".to_owned());
     problems
 }
 
