@@ -138,7 +138,7 @@ test-fleet: wasm lab ## Test a budget that several Envoys share; needs Redis and
 .PHONY: test-gateway
 test-gateway: wasm lab tool ## Run the scenarios behind a real Envoy Gateway; needs Go and docker-registry, else a named skip
 	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && sh e2e/gateway.sh --or-skip '$(TOOLS)' \
-	  $(CARGO) test --locked --no-fail-fast -p lab -p scenarios --features lab/gateway-tests,scenarios/gateway --test gateway --test manifests
+	  $(CARGO) test --locked --no-fail-fast -p lab -p scenarios --features lab/gateway-tests,scenarios/gateway --test gateway --test manifests --test everywhere
 
 .PHONY: test-sdk
 test-sdk: wasm lab $(PACKAGES)/.installed ## Run the tests with the providers' own Python SDKs

@@ -54,6 +54,20 @@ impl EnvoyGateway {
         binary: &Binary,
         directory: &Path,
     ) -> Result<Self, Failure> {
+        Self::start_at(router, ai_filters::render::Place::default(), keys, binary, directory).await
+    }
+
+    /// The same, with its resources at that place.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_at(
+        router: &LlmRouter,
+        resources: ai_filters::render::Place,
+        keys: &[(&str, &str)],
+        binary: &Binary,
+        directory: &Path,
+    ) -> Result<Self, Failure> {
         let program = std::env::var_os(VARIABLE)
             .map(PathBuf::from)
             .ok_or_else(|| Failure::new(format!("{VARIABLE} names no Envoy Gateway"), "make gateway"))?;
@@ -79,6 +93,7 @@ impl EnvoyGateway {
             gateway_image: registry.push(module, &place.directory).await?,
             infrastructure: Infrastructure::Host { envoy: binary.version.clone() },
             router: router.clone(),
+            place: resources,
         };
         gateway.check().map_err(|problems| {
             let all = problems.iter();
@@ -194,7 +209,9 @@ impl Place {
         let module = self.at("ai-provider");
         fs::create_dir_all(&module)?;
         fs::copy(gateway.router.modules.provider.as_str(), module.join("plugin.wasm"))?;
-        let verified = gateway.router.providers.iter().any(|it| it.base_url.scheme() == Scheme::Https);
+        let further = gateway.router.more_models.iter().flat_map(|model| &model.providers);
+        let verified =
+            gateway.router.providers.iter().chain(further).any(|it| it.base_url.scheme() == Scheme::Https);
         let bundle = verified.then(|| PathBuf::from(gateway.router.ca_bundle.as_str()));
         let bundle = bundle.map(|bundle| bundle.canonicalize()).transpose()?;
         View::new(&directory.canonicalize()?, &gateway.names(), self.certs(), module, bundle)

@@ -25,6 +25,8 @@ pub struct LlmRouter {
     pub admin_port: u16,
     /// The model's name as clients say it.
     pub model: ModelName,
+    /// How its tokens are counted, where it differs from the others.
+    pub model_counting: Option<String>,
     /// Further models on the same endpoint, each with providers of its own.
     pub more_models: Vec<Model>,
     /// Other names that clients may say for them.
@@ -273,6 +275,7 @@ impl Default for LlmRouter {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 10_000),
             admin_port: 9901,
             model: ModelName::of_example("gpt-4"),
+            model_counting: None,
             more_models: Vec::new(),
             aliases: Vec::new(),
             providers: vec![Provider::openai(), Provider::anthropic()],

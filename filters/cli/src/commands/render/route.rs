@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use ai_filters::render::{ComposeFiles, EnvoyVersion, LlmRouter, bootstrap, compose};
-use ai_filters::route::{explain, read};
+use ai_filters::render::{
+    ComposeFiles, EnvoyVersion, GatewayApi, GatewayVersion, Infrastructure, LlmRouter, bootstrap, compose,
+    manifests, service_config,
+};
+use ai_filters::route::{Cluster, Target, explain, read_for};
 use clap::ValueEnum;
 
 use super::super::{Failure, print, read as read_file};
@@ -16,7 +19,7 @@ pub(in crate::commands) struct RouteOptions {
     file: PathBuf,
     /// What to make of it.
     #[arg(long, value_name = "WHAT", default_value = "envoy")]
-    to: Target,
+    to: What,
     /// Where to write it; stdout without. With `--to compose` the bootstrap is written beside it, as `envoy.yaml`.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -26,6 +29,22 @@ pub(in crate::commands) struct RouteOptions {
     /// With `--to compose`: the directory of the filters' modules, as the compose file sees it.
     #[arg(long, value_name = "DIRECTORY", default_value = "./wasm")]
     modules: String,
+    /// Where to write the rate limit service's own file, where the file has a `sharedBudget`. With `--to compose` it is written beside the
+    /// output, as `ratelimit.yaml`.
+    #[arg(long, value_name = "FILE")]
+    service_config: Option<PathBuf>,
+    /// With `--to kubernetes`: the Envoy Gateway that will read it.
+    #[arg(long, value_name = "VERSION", default_value = "1.9")]
+    gateway_version: GatewayVersion,
+    /// With `--to kubernetes`: ai-gateway's image, which the control plane fetches.
+    #[arg(long, value_name = "IMAGE", default_value_t = GatewayApi::example().gateway_image)]
+    gateway_image: String,
+    /// With `--to kubernetes`: ai-provider's image, which the kubelet mounts into Envoy's pods.
+    #[arg(long, value_name = "IMAGE", default_value_t = GatewayApi::example_provider_image())]
+    provider_image: String,
+    /// With `--to kubernetes`: the Secret of the certificate that clients are shown, where the file does not say it.
+    #[arg(long, value_name = "NAME")]
+    tls_secret: Option<String>,
     /// Check it and render nothing: problems and warnings, and an exit code for a pipeline.
     #[arg(long, conflicts_with_all = ["output", "explain"])]
     validate_only: bool,
@@ -41,11 +60,13 @@ pub(in crate::commands) struct RouteOptions {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Target {
+enum What {
     /// An Envoy bootstrap.
     Envoy,
     /// A file for docker compose, and that bootstrap.
     Compose,
+    /// Manifests for Envoy Gateway.
+    Kubernetes,
 }
 
 impl RouteOptions {
@@ -57,10 +78,10 @@ impl RouteOptions {
             self.file.file_name().map_or_else(|| path.clone(), |name| name.to_string_lossy().into_owned());
         let name = if path == "-" { "stdin".to_owned() } else { name };
         let understood =
-            read(&name, &text, self.envoy_version).map_err(|found| problems(found.to_string()))?;
+            read_for(&name, &text, &self.target()).map_err(|found| problems(found.to_string()))?;
         let warnings: Vec<String> =
             understood.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
-        let router = understood.router;
+        let (router, cluster) = (understood.router, understood.cluster);
         if let Some(model) = &self.explain {
             let way = explain(&router, model, self.caller.as_deref());
             return print(&way.ok_or_else(|| {
@@ -74,10 +95,34 @@ impl RouteOptions {
         if self.validate_only {
             return print(&format!("{name}: valid\n"));
         }
-        match self.to {
-            Target::Envoy => write(self.output.as_deref(), &bootstrap(&router)),
-            Target::Compose => self.compose(&router),
+        if let (Some(path), Some(budget)) = (&self.service_config, &router.global_budget) {
+            write(Some(path), &service_config(budget))?;
         }
+        match self.to {
+            What::Envoy => write(self.output.as_deref(), &bootstrap(&router)),
+            What::Compose => self.compose(&router),
+            What::Kubernetes => self.kubernetes(router, cluster),
+        }
+    }
+
+    fn target(&self) -> Target {
+        match self.to {
+            What::Envoy | What::Compose => Target::Envoy(self.envoy_version),
+            What::Kubernetes => {
+                Target::Kubernetes { version: self.gateway_version, tls_secret: self.tls_secret.clone() }
+            }
+        }
+    }
+
+    fn kubernetes(&self, router: LlmRouter, cluster: Cluster) -> Result<(), Failure> {
+        let gateway = GatewayApi {
+            router,
+            gateway_image: self.gateway_image.clone(),
+            infrastructure: Infrastructure::Kubernetes(cluster.pods(self.provider_image.clone())),
+            place: cluster.place,
+        };
+        gateway.check().map_err(|problems| Failure::Problems(problems.to_string()))?;
+        write(self.output.as_deref(), &manifests(&gateway))
     }
 
     fn compose(&self, router: &LlmRouter) -> Result<(), Failure> {
@@ -86,6 +131,9 @@ impl RouteOptions {
         if let Some(output) = &self.output {
             let beside = output.parent().unwrap_or(Path::new("")).join(BOOTSTRAP);
             write(Some(&beside), &bootstrap(router))?;
+            if let (None, Some(budget)) = (&self.service_config, &router.global_budget) {
+                write(Some(&beside.with_file_name("ratelimit.yaml")), &service_config(budget))?;
+            }
         }
         write(self.output.as_deref(), &compose(router, &files))
     }

@@ -1,0 +1,48 @@
+//! `sharedBudget` and `replicas`: what a fleet of gateways has together.
+
+use crate::place::{At, Field};
+use crate::problem::{Fault, Findings};
+use crate::raw::route::{RawOnFailure, RawSharedBudget};
+use crate::route::{Given, SharedBudget};
+
+/// More gateways than one file will ever run.
+const MOST_REPLICAS: u64 = 1000;
+
+/// The budget, where there is one.
+pub(super) fn of(field: &Field<RawSharedBudget>, findings: &mut Findings) -> Option<SharedBudget> {
+    let At { place, value: raw } = field.given()?;
+    let windows = [&raw.per_minute, &raw.per_hour, &raw.per_day];
+    if windows.iter().all(|window| window.is_missing()) {
+        let hint = "add `perMinute`, `perHour` or `perDay`: each caller's tokens";
+        findings.report(place, Fault::new("has no window", hint));
+    }
+    let mut tokens = |field: &Field<u64>| {
+        field.check_or(None, findings, |tokens| match u32::try_from(*tokens) {
+            Ok(tokens) if tokens > 0 => Ok(Some(tokens)),
+            _ => Err(Fault::new(
+                format!("{tokens} is not from 1 to {}", u32::MAX),
+                "leave it out where there is no limit",
+            )),
+        })
+    };
+    let windows = windows.map(|window| tokens(window).flatten());
+    Some(SharedBudget {
+        place: Given::place(place),
+        windows,
+        service: raw.service.given().map(Given::copy),
+        timeout: raw.timeout.given().map(Given::copy),
+        refuse: raw.on_failure.given().is_some_and(|at| at.value == RawOnFailure::Refuse),
+    })
+}
+
+/// How many gateways there are, where it is said.
+pub(super) fn replicas(field: &Field<u64>, findings: &mut Findings) -> Option<Given<u64>> {
+    let at = field.given()?;
+    let value = at.check(findings, |count| {
+        if (1..=MOST_REPLICAS).contains(count) {
+            return Ok(*count);
+        }
+        Err(Fault::new(format!("{count} is not from 1 to {MOST_REPLICAS}"), "leave it out for one"))
+    })?;
+    Some(Given { order: at.place.order(), path: at.place.path(), value })
+}
