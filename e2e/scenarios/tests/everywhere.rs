@@ -3,20 +3,31 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ai_filters::render::{
     ComposeFiles, EnvoyVersion, GatewayVersion, LlmRouter, Modules, Provider, bootstrap, compose,
 };
 use ai_filters::route::{Target, Understood, read_for};
+use base64ct::{Base64, Encoding as _};
 use lab::envoy::{Envoy, Running};
 use lab::gateway::EnvoyGateway;
 use llm_api::Dialect;
-use mock_llm::{Listen, MockProvider, ProviderKind, Reply};
+use mock_llm::{CertificateAuthority, Listen, MockProvider, ProviderKind, Reply};
 use scenarios::stand::Equipment;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 const LIMIT: Duration = Duration::from_secs(20);
+/// One Envoy Gateway runs on a machine at a time.
+static ALONE: Mutex<()> = Mutex::const_new(());
 const FILE: &str = "\
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: AIGatewayRoute
@@ -117,8 +128,14 @@ async fn start(name: &'static str, equipment: &Equipment) -> Stand {
                 ("OPENAI_API_KEY", ProviderKind::OpenAi.default_key()),
                 ("ANTHROPIC_API_KEY", ProviderKind::Anthropic.default_key()),
             ];
-            let gateway =
-                EnvoyGateway::start_at(&router, cluster.place, &keys, &equipment.binary, directory.path());
+            let gateway = EnvoyGateway::start_at(
+                &router,
+                cluster.place,
+                &[],
+                &keys,
+                &equipment.binary,
+                directory.path(),
+            );
             let gateway = gateway.await.unwrap_or_else(|failure| panic!("{failure}"));
             let address = gateway.address();
             (Engine::Gateway(Box::new(gateway)), address)
@@ -232,6 +249,7 @@ fn chat(model: &str) -> Value {
 
 #[tokio::test]
 async fn the_same_file_gives_the_same_answers_everywhere() {
+    let _alone = ALONE.lock().await;
     let equipment = Equipment::find().await.unwrap_or_else(|failure| panic!("{failure}"));
     let mut all: Vec<(&str, Vec<(String, Seen)>)> = Vec::new();
     for name in ["envoy", "compose", "kubernetes"] {
@@ -301,4 +319,66 @@ async fn the_same_file_gives_the_same_answers_everywhere() {
             assert_eq!(&seen, expected, "{what}: {name}, and then {first}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_gateway_shows_clients_the_certificate_of_its_secret() {
+    let _alone = ALONE.lock().await;
+    let equipment = Equipment::find().await.unwrap_or_else(|failure| panic!("{failure}"));
+    let openai = MockProvider::start(ProviderKind::OpenAi, Listen::plain()).await.unwrap();
+    openai.set_models(["own.Model"]);
+    let anthropic = MockProvider::start(ProviderKind::Anthropic, Listen::plain()).await.unwrap();
+    let target = Target::Kubernetes { version: GatewayVersion::V1_9, tls_secret: Some("shown".to_owned()) };
+    let Understood { router, cluster, .. } = understood(&target);
+    let listen = (Ipv4Addr::LOCALHOST, lab::port::free().unwrap()).into();
+    let router = LlmRouter { listen, ..aimed(router, &openai, &anthropic, equipment.modules.clone()) };
+    let authority = CertificateAuthority::new();
+    let identity = authority.issue(["ai.example"]);
+    let text = |text: &str| Base64::encode_string(text.as_bytes());
+    let secrets = [json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+        "metadata": {"name": "shown", "namespace": "team-a"},
+        "data": {"tls.crt": text(identity.certificate_pem()), "tls.key": text(identity.key_pem())},
+    })];
+    let keys = [
+        ("OPENAI_API_KEY", ProviderKind::OpenAi.default_key()),
+        ("ANTHROPIC_API_KEY", ProviderKind::Anthropic.default_key()),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let gateway =
+        EnvoyGateway::start_at(&router, cluster.place, &secrets, &keys, &equipment.binary, directory.path());
+    let gateway = gateway.await.unwrap_or_else(|failure| panic!("{failure}"));
+    // The filter is fetched while the listener is there already; until then nobody is let through.
+    let mut answer = String::new();
+    for _ in 0..150 {
+        answer = post_by_tls(gateway.address(), &authority.pem(), &chat("fast")).await;
+        if answer.starts_with("HTTP/1.1 200") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    // By an alias, through both filters: so the patches of this listener and these clusters were applied.
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("x-ai-provider: alone"), "{answer}");
+    assert_eq!(openai.requests().last().unwrap().json()["model"], "own.Model");
+    gateway.stop().await.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Asks over TLS, verifying the certificate's name; the whole answer as text.
+async fn post_by_tls(address: SocketAddr, authority: &str, body: &Value) -> String {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = "ai.example".try_into().unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    let body = body.to_string();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: ai.example\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // An end without close_notify is an end, too.
+    let _ = tokio::time::timeout(LIMIT, stream.read_to_end(&mut answer)).await.expect("an answer in time");
+    String::from_utf8_lossy(&answer).into_owned()
 }

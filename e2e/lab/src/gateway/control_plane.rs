@@ -54,16 +54,17 @@ impl EnvoyGateway {
         binary: &Binary,
         directory: &Path,
     ) -> Result<Self, Failure> {
-        Self::start_at(router, ai_filters::render::Place::default(), keys, binary, directory).await
+        Self::start_at(router, ai_filters::render::Place::default(), &[], keys, binary, directory).await
     }
 
-    /// The same, with its resources at that place.
+    /// The same, with its resources at that place, and more beside them. Where clients are shown a certificate, nobody was answered yet.
     ///
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_at(
         router: &LlmRouter,
-        resources: ai_filters::render::Place,
+        at: ai_filters::render::Place,
+        more: &[Value],
         keys: &[(&str, &str)],
         binary: &Binary,
         directory: &Path,
@@ -93,7 +94,7 @@ impl EnvoyGateway {
             gateway_image: registry.push(module, &place.directory).await?,
             infrastructure: Infrastructure::Host { envoy: binary.version.clone() },
             router: router.clone(),
-            place: resources,
+            place: at,
         };
         gateway.check().map_err(|problems| {
             let all = problems.iter();
@@ -102,7 +103,7 @@ impl EnvoyGateway {
             Failure::new(what.join("; "), hints.join("; "))
         })?;
         certificates(&program, &place).await?;
-        let view = place.prepare(&gateway, binary, directory).map_err(|error| {
+        let view = place.prepare(&gateway, more, binary, directory).map_err(|error| {
             Failure::new(
                 format!("cannot prepare {}: {error}", place.directory.display()),
                 "check the disk's free space",
@@ -115,7 +116,12 @@ impl EnvoyGateway {
         command.env_clear().env("HOME", &place.directory);
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(keys.iter().copied());
+        let tls = gateway.place.tls_secret.is_some();
         let answers = async || {
+            if tls {
+                let listens = tokio::net::TcpStream::connect(address).await.is_ok();
+                return listens && place.admin().is_some();
+            }
             let reply = http::get(address, "/v1/models", Duration::from_secs(5)).await;
             // Without ai-gateway's filter in the way nobody answers, or the provider does.
             reply.is_ok_and(|reply| reply.status == 200) && place.admin().is_some()
@@ -196,10 +202,19 @@ impl Place {
     }
 
     /// Everything that the control plane reads, and its view of the machine.
-    fn prepare(&self, gateway: &GatewayApi, binary: &Binary, directory: &Path) -> io::Result<View> {
+    fn prepare(
+        &self,
+        gateway: &GatewayApi,
+        more: &[Value],
+        binary: &Binary,
+        directory: &Path,
+    ) -> io::Result<View> {
         let resources = self.at("resources");
         fs::create_dir_all(&resources)?;
         fs::write(resources.join("manifests.yaml"), manifests(gateway))?;
+        for (index, resource) in more.iter().enumerate() {
+            fs::write(resources.join(format!("more-{index}.json")), resource.to_string())?;
+        }
         fs::write(resources.join("certificate.json"), self.client_certificate()?.to_string())?;
         fs::write(self.settings(), self.configuration(&resources, port::free()?).to_string())?;
         // Where it looks for the version that the manifests name, before it would fetch it.
