@@ -322,14 +322,18 @@ async fn the_same_file_gives_the_same_answers_everywhere() {
 }
 
 #[tokio::test]
-async fn a_gateway_shows_clients_the_certificate_of_its_secret() {
+async fn a_gateway_shows_its_certificate_and_leaves_out_who_only_fails() {
     let _alone = ALONE.lock().await;
     let equipment = Equipment::find().await.unwrap_or_else(|failure| panic!("{failure}"));
     let openai = MockProvider::start(ProviderKind::OpenAi, Listen::plain()).await.unwrap();
-    openai.set_models(["own.Model"]);
+    openai.set_models(["own.Model", "gpt-4o"]);
     let anthropic = MockProvider::start(ProviderKind::Anthropic, Listen::plain()).await.unwrap();
+    anthropic.set_models(["model-spare"]);
     let target = Target::Kubernetes { version: GatewayVersion::V1_9, tls_secret: Some("shown".to_owned()) };
-    let Understood { router, cluster, .. } = understood(&target);
+    let file = format!("{FILE}  outlierDetection: {{failures: 3, ejectionTime: 10m}}\n");
+    let understood =
+        read_for("route.yaml", file.as_bytes(), &target).unwrap_or_else(|found| panic!("{found}"));
+    let Understood { router, cluster, .. } = understood;
     let listen = (Ipv4Addr::LOCALHOST, lab::port::free().unwrap()).into();
     let router = LlmRouter { listen, ..aimed(router, &openai, &anthropic, equipment.modules.clone()) };
     let authority = CertificateAuthority::new();
@@ -360,6 +364,15 @@ async fn a_gateway_shows_clients_the_certificate_of_its_secret() {
     // By an alias, through both filters: so the patches of this listener and these clusters were applied.
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("x-ai-provider: alone"), "{answer}");
     assert_eq!(openai.requests().last().unwrap().json()["model"], "own.Model");
+
+    openai.set_default(Reply::status(503));
+    let before = openai.request_count();
+    for asked in 1..=8 {
+        let answer = post_by_tls(gateway.address(), &authority.pem(), &chat("gpt-4o")).await;
+        let attempts = if asked > 3 { "x-ai-attempts: 1\r\n" } else { "x-ai-attempts: 2\r\n" };
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(attempts), "{asked}: {answer}");
+    }
+    assert_eq!(openai.request_count() - before, 3, "it was asked until it had failed three times");
     gateway.stop().await.unwrap_or_else(|failure| panic!("{failure}"));
 }
 

@@ -24,7 +24,7 @@ pub use gateway_api::{GatewayApi, GatewayVersion, Infrastructure, Place, Pods, m
 pub use inputs::token_budgets;
 pub use inputs::{
     AccessLog, Alias, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, Limits, LlmRouter, Modules,
-    Provider, Tls,
+    Outliers, Provider, Tls,
 };
 pub use problem::{Problem, Problems};
 pub use served::{Model, Turn};

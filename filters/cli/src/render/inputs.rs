@@ -62,12 +62,23 @@ pub struct LlmRouter {
     pub filters: Filters,
     /// What is said about each request on stdout.
     pub access_log: AccessLog,
+    /// When a provider's address is left out for a while; never, where it is absent.
+    pub outliers: Option<Outliers>,
     /// The Envoy that will read it.
     pub envoy: EnvoyVersion,
     /// The certificate that clients are shown; without one they are served in plain HTTP.
     pub tls: Option<Tls>,
     /// The name of the file that all this comes from, for the heading, where it comes from one.
     pub route_file: Option<String>,
+}
+
+/// When a provider's address is left out for a while: stock Envoy's outlier detection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outliers {
+    /// How many failures one after the other.
+    pub failures: u32,
+    /// For how long, at first.
+    pub ejection_time: Limit,
 }
 
 /// The certificate that clients are shown.
@@ -293,6 +304,7 @@ impl Default for LlmRouter {
             headers_held: HeadersHeld::Yes,
             filters: Filters::Both,
             access_log: AccessLog::Json,
+            outliers: None,
             envoy: EnvoyVersion::default(),
             tls: None,
             route_file: None,

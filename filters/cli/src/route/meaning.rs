@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 
-use config::route::{Backend, Given, Route, RouteFile, SharedBudget, Timeouts};
+use config::route::{Backend, Given, OutlierDetection, Route, RouteFile, SharedBudget, Timeouts};
 use llm_api::Dialect;
 use serde_json::{Map, Value};
 
 use super::finding::Found;
 use crate::render::{
-    AccessLog, Alias, Auth, BodyLimit, Budget, EnvoyVersion, Fallback, GlobalBudget, Limits, LlmRouter,
-    Model, ModelName, OnFailure, Problem, Provider, Refunds, Tls, Turn, Window,
+    AccessLog, Alias, Auth, BodyLimit, Budget, EnvoyVersion, Fallback, GlobalBudget, Limit, Limits,
+    LlmRouter, Model, ModelName, OnFailure, Outliers, Problem, Provider, Refunds, Tls, Turn, Window,
 };
 
 /// The inputs; the example's in the place of what was not understood, which is noted.
@@ -44,6 +44,13 @@ pub(super) fn router(name: &str, file: &RouteFile, envoy: EnvoyVersion, found: &
         router.more_models = models;
     }
     listener(file, &mut router, found);
+    if let Some(OutlierDetection { failures, ejection_time, .. }) = &file.outlier_detection {
+        let ejection_time = match ejection_time {
+            Some(given) => found.parse(given),
+            None => Some(Limit::seconds(30)),
+        };
+        router.outliers = ejection_time.map(|ejection_time| Outliers { failures: *failures, ejection_time });
+    }
     if let Some(budget) = &file.shared_budget {
         router.global_budget = shared_budget(budget, found);
         // The service has to be told a prompt's tokens before the prompt is sent.
@@ -147,9 +154,7 @@ fn limits(timeouts: &Timeouts, found: &mut Found<'_>) -> Limits {
     let (answer, total) = (limit(&timeouts.answer), limit(&timeouts.total));
     let total = total.unwrap_or(defaults.total);
     // A short total says by itself that no part may be longer; a part that was given is the user's own contradiction.
-    let part = |given: Option<crate::render::Limit>, default: crate::render::Limit| {
-        given.unwrap_or(default.min(total))
-    };
+    let part = |given: Option<Limit>, default: Limit| given.unwrap_or(default.min(total));
     let limits = Limits {
         first_byte: part(first_byte, defaults.first_byte),
         idle: part(idle, defaults.idle),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use config::route::RouteFile;
 
 use super::{Cluster, Documents, Finding, Target, kubernetes};
-use crate::render::{Auth, LlmRouter, Scheme};
+use crate::render::{Auth, Fallback, LlmRouter, Scheme};
 
 /// What there is to be warned of.
 pub(super) struct Seen<'a> {
@@ -60,6 +60,13 @@ pub(super) fn of(seen: &Seen<'_>) -> Vec<Finding> {
             "add `sharedBudget`, which the rate limit service keeps for all of them"
         };
         warnings.push(finding(Some(budget.order), &budget.path, message, hint));
+    }
+    if let Some(given) = file.outlier_detection.as_ref().map(|given| &given.place)
+        && router.fallback == Fallback::PriorityGroup
+    {
+        let message = "has an effect on providers with several addresses alone: each is a cluster of its own here, and nobody leaves out the only one".to_owned();
+        let hint = "with `--envoy-version 1.39`, and on Kubernetes, a model is one cluster: requests then go to the fallback at once";
+        warnings.push(finding(Some(given.order), &given.path, message, hint));
     }
     let jwks = router.identity.get("jwt").and_then(|jwt| jwt.get("jwks_from")?.get("cluster")?.as_str());
     if let Some(cluster) = jwks

@@ -149,7 +149,13 @@ fn the_rate_limit_services_file_is_written_beside_the_others() {
     let output = directory.join("docker-compose.yaml");
     let arguments =
         ["render", "route", file.to_str().unwrap(), "--to", "compose", "-o", output.to_str().unwrap()];
-    assert!(run(&arguments).status.success());
+    let output = run(&arguments);
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("spec.sharedBudget: the rate limit service and its Redis are not in this file"),
+        "{said}"
+    );
     let committed = include_str!("../../../../envoy-configs/global-budget/ratelimit.yaml");
     assert_eq!(std::fs::read_to_string(directory.join("ratelimit.yaml")).unwrap(), committed);
     let own = directory.join("own.yaml");
@@ -223,4 +229,34 @@ fn labels_are_what_kubernetes_takes() {
         .replace("metadata: {name: own}", "metadata: {name: own, labels: {a: b}}")
         .replace("namespace: team-a}", "namespace: team-a, labels: {a: c}}");
     assert!(problems(&two).contains("metadata.labels.a: another route of this file says another value"));
+}
+
+#[test]
+fn outlier_detection_is_there_where_it_is_asked_for() {
+    let text = format!(
+        "{EXAMPLE}  identity: {{header: {{}}}}\n  listener: {{address: \"127.0.0.1:1\"}}\n  outlierDetection: {{failures: 4, ejectionTime: 90s}}\n"
+    );
+    let router = read("r", text.as_bytes(), EnvoyVersion(39)).unwrap();
+    assert!(router.warnings.is_empty(), "{:?}", router.warnings);
+    let root: Value = serde_yaml_ng::from_str(&bootstrap(&router.router)).unwrap();
+    let cluster = &root["static_resources"]["clusters"][0];
+    assert_eq!(cluster["outlier_detection"]["consecutive_5xx"], 4);
+    assert_eq!(cluster["outlier_detection"]["base_ejection_time"], "90s");
+    let without: Value = serde_yaml_ng::from_str(&bootstrap(&understood(EXAMPLE))).unwrap();
+    assert!(without["static_resources"]["clusters"][0].get("outlier_detection").is_none());
+    let said = warnings(&text);
+    assert!(
+        matches!(said.as_slice(), [one] if one.starts_with("spec.outlierDetection: has an effect on providers with several addresses alone")),
+        "{said:?}"
+    );
+    for (given, expected) in
+        [("failures: 4", "failures: 0"), ("ejectionTime: 90s", "ejectionTime: soon"), ("failures: 4, ", "")]
+            .map(|(from, to)| (text.replace(from, to), from.split(':').next().unwrap()))
+    {
+        assert!(
+            problems(&given).contains(&format!("spec.outlierDetection.{expected}: ")),
+            "{}",
+            problems(&given)
+        );
+    }
 }

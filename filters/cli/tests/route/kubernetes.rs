@@ -44,7 +44,10 @@ fn full() -> String {
             "apiKeyRef: {name: canary, env: CANARY_KEY}",
             "apiKeyRef: {name: canary, env: CANARY_KEY, entry: second}",
         )
-        .replace("  counting: {mode: exact}\n", "  counting: {mode: exact}\n  replicas: 2\n")
+        .replace(
+            "  counting: {mode: exact}\n",
+            "  counting: {mode: exact}\n  replicas: 2\n  outlierDetection: {failures: 4}\n",
+        )
 }
 
 #[test]
@@ -118,6 +121,9 @@ fn everything_that_may_be_said_reaches_the_manifests() {
         .map(|it| it["spec"]["validation"]["hostname"].as_str().unwrap())
         .collect();
     assert_eq!(verified, ["api.openai.com", "api.openai.com", "claude.example.com", "api.openai.com"]);
+
+    let passive = json!({"consecutive5XxErrors": 4, "interval": "1s", "baseEjectionTime": "30s", "maxEjectionPercent": 50});
+    assert_eq!(of(&all, "BackendTrafficPolicy")[0]["spec"]["healthCheck"]["passive"], passive);
 
     let filter = &of(&all, "EnvoyExtensionPolicy")[0]["spec"]["wasm"][0];
     assert_eq!(filter["code"]["image"]["url"], "registry/ai-gateway:1");

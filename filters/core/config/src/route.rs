@@ -50,6 +50,8 @@ pub struct RouteFile {
     pub annotations: Vec<(String, String)>,
     /// The budget that all gateways share.
     pub shared_budget: Option<SharedBudget>,
+    /// When a provider's address is left out.
+    pub outlier_detection: Option<OutlierDetection>,
     /// How many gateways there are.
     pub replicas: Option<Given<u64>>,
     /// Where the first budget stands that is not shared.
@@ -111,6 +113,17 @@ pub struct Backend {
     pub pass_request_headers: Vec<String>,
     /// Its headers that may go to clients.
     pub pass_response_headers: Vec<String>,
+}
+
+/// When a provider's address is left out, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutlierDetection {
+    /// Where it stands.
+    pub place: Given<()>,
+    /// How many failures one after the other.
+    pub failures: u32,
+    /// For how long.
+    pub ejection_time: Option<Given<String>>,
 }
 
 /// A budget that all gateways share, as it was written.

@@ -128,6 +128,12 @@ impl RouteOptions {
     fn compose(&self, router: &LlmRouter) -> Result<(), Failure> {
         const BOOTSTRAP: &str = "envoy.yaml";
         let files = ComposeFiles { bootstrap: format!("./{BOOTSTRAP}"), modules: self.modules.clone() };
+        if let Some(budget) = &router.global_budget {
+            let (host, port) = (budget.service.host(), budget.service.port());
+            tell(&[format!(
+                "warning: spec.sharedBudget: the rate limit service and its Redis are not in this file, and the gateway asks for them at {host}:{port}\n  hint: add the services `ratelimit` and `redis` of envoy-configs/global-budget/docker-compose.yaml"
+            )]);
+        }
         if let Some(output) = &self.output {
             let beside = output.parent().unwrap_or(Path::new("")).join(BOOTSTRAP);
             write(Some(&beside), &bootstrap(router))?;

@@ -7,7 +7,7 @@ use seam::names;
 
 use super::super::plans::{Plan, plans};
 use super::super::routes::{self, Kind};
-use super::super::{Provider, Scheme, Turn, clusters};
+use super::super::{Outliers, Provider, Scheme, Turn, clusters};
 use super::proxy::backend;
 use super::{ENVOY_GATEWAY, GATEWAY, GATEWAY_API, GatewayApi, duration, host};
 use crate::yaml::{List, Map};
@@ -261,11 +261,22 @@ fn policy(gateway: &GatewayApi, route: &str, rule: &Rule<'_>) -> Map {
         .with("connection", Map::new().with("bufferLimit", u64::from(router.max_body.envoy_bytes())).inline())
         .why("A request that meets one of these limits is not retried elsewhere.")
         .with("circuitBreaker", under_way)
+        .with_some("healthCheck", router.outliers.map(passive))
         .with(
             "tcpKeepalive",
             Map::new().with("probes", 3).with("idleTime", "30s").with("interval", "10s").inline(),
         );
     gateway.resource(ENVOY_GATEWAY, "BackendTrafficPolicy", &rule.name).with("spec", spec)
+}
+
+/// Failures one after the other, and nobody is asked for it.
+fn passive(outliers: Outliers) -> Map {
+    let passive = Map::new()
+        .with("consecutive5XxErrors", u64::from(outliers.failures))
+        .with("interval", duration(clusters::OUTLIER_SWEEP))
+        .with("baseEjectionTime", duration(outliers.ejection_time.duration()))
+        .with("maxEjectionPercent", clusters::MOST_EJECTED);
+    Map::new().with("passive", passive.inline())
 }
 
 fn retry(rule: &Rule<'_>) -> Map {

@@ -57,6 +57,7 @@ pub(crate) fn file(raw: Vec<RawRoute>, env: Env<'_>, findings: &mut Findings) ->
         once("counting", &mut shared.counting, spec.counting, findings);
         once("listener", &mut shared.listener, spec.listener, findings);
         once("sharedBudget", &mut shared.shared_budget, spec.shared_budget, findings);
+        once("outlierDetection", &mut shared.outlier_detection, spec.outlier_detection, findings);
         once("replicas", &mut shared.replicas, spec.replicas, findings);
         file.routes.push(route);
     }
@@ -67,6 +68,7 @@ pub(crate) fn file(raw: Vec<RawRoute>, env: Env<'_>, findings: &mut Findings) ->
         file.budget_by_default_header = per_caller;
     }
     file.shared_budget = shared_budget::of(&shared.shared_budget, findings);
+    file.outlier_detection = shared_budget::outliers(&shared.outlier_detection, findings);
     file.replicas = shared_budget::replicas(&shared.replicas, findings);
     file.own_budget = shared.first_budget();
     shared.check(&mut file, env, findings);

@@ -54,7 +54,7 @@ section! {
 }
 
 section! {
-    /// What a route does. `identity`, `budgets`, `sharedBudget`, `replicas`, `prices`, `counting` and `listener` hold for
+    /// What a route does. `identity`, `budgets`, `sharedBudget`, `outlierDetection`, `replicas`, `prices`, `counting` and `listener` hold for
     /// the whole file: one of its routes says them.
     #[schema(rename = "Spec")]
     struct RawSpec;
@@ -81,6 +81,8 @@ section! {
         budgets: Kept<RawBudgets>,
         /// A budget that all gateways of a fleet share, kept by the rate limit service.
         shared_budget as "sharedBudget": RawSharedBudget,
+        /// When a provider's address is left out for a while, because it does nothing but fail. Never, where it is absent.
+        outlier_detection as "outlierDetection": RawOutlierDetection,
         /// How many gateways run on this file, each with budgets of its own.
         #[schema(extend("minimum" = 1, "maximum" = 1000, "default" = 1))]
         replicas: u64,
@@ -242,6 +244,22 @@ section! {
     }
     instead {
         "perUser" => "a shared budget has windows: `perDay` is each caller's in a day",
+    }
+}
+
+section! {
+    /// When a provider's address is left out: stock Envoy's outlier detection. It judges by what all callers and models get there.
+    #[schema(rename = "OutlierDetection")]
+    struct RawOutlierDetection;
+    required {
+        /// How many failures one after the other: no connection, silence, and every 5xx.
+        #[schema(extend("minimum" = 1, "maximum" = 1000))]
+        failures: u64,
+    }
+    optional {
+        /// For how long it is left out; as often again each time that follows.
+        #[schema(extend("default" = "30s", "pattern" = "^[0-9]+(ms|s|m|h)$"))]
+        ejection_time as "ejectionTime": String,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::raw::counting::{RawCounting, RawMode};
 use crate::raw::gateway::{RawAlias, RawGateway, RawModel, RawTarget};
 use crate::raw::identity::RawIdentity;
 use crate::raw::prices::RawPrice;
-use crate::raw::route::{RawListener, RawSharedBudget};
+use crate::raw::route::{RawListener, RawOutlierDetection, RawSharedBudget};
 use crate::read::{Choice as _, List, Read};
 use crate::route::{Backend, Given, Listener, Model, RouteFile};
 
@@ -29,6 +29,7 @@ pub(super) struct Shared {
     pub(super) counting: Field<Kept<RawCounting>>,
     pub(super) listener: Field<RawListener>,
     pub(super) shared_budget: Field<RawSharedBudget>,
+    pub(super) outlier_detection: Field<RawOutlierDetection>,
     pub(super) replicas: Field<u64>,
     pub(super) limits: Vec<TokenLimit>,
     aliases: Vec<At<RawAlias>>,

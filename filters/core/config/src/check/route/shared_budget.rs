@@ -1,12 +1,14 @@
-//! `sharedBudget` and `replicas`: what a fleet of gateways has together.
+//! `sharedBudget`, `replicas` and `outlierDetection`: what a fleet of gateways has together.
 
 use crate::place::{At, Field};
 use crate::problem::{Fault, Findings};
-use crate::raw::route::{RawOnFailure, RawSharedBudget};
-use crate::route::{Given, SharedBudget};
+use crate::raw::route::{RawOnFailure, RawOutlierDetection, RawSharedBudget};
+use crate::route::{Given, OutlierDetection, SharedBudget};
 
 /// More gateways than one file will ever run.
 const MOST_REPLICAS: u64 = 1000;
+/// More failures than anybody waits for.
+const MOST_FAILURES: u32 = 1000;
 
 /// The budget, where there is one.
 pub(super) fn of(field: &Field<RawSharedBudget>, findings: &mut Findings) -> Option<SharedBudget> {
@@ -33,6 +35,23 @@ pub(super) fn of(field: &Field<RawSharedBudget>, findings: &mut Findings) -> Opt
         timeout: raw.timeout.given().map(Given::copy),
         refuse: raw.on_failure.given().is_some_and(|at| at.value == RawOnFailure::Refuse),
     })
+}
+
+/// When a provider's address is left out, where it is said.
+pub(super) fn outliers(
+    field: &Field<RawOutlierDetection>,
+    findings: &mut Findings,
+) -> Option<OutlierDetection> {
+    let At { place, value: raw } = field.given()?;
+    let failures = raw.failures.check(findings, |count| match u32::try_from(*count) {
+        Ok(count) if (1..=MOST_FAILURES).contains(&count) => Ok(count),
+        _ => Err(Fault::new(
+            format!("{count} is not from 1 to {MOST_FAILURES}"),
+            "5 is what Envoy takes by itself",
+        )),
+    })?;
+    let ejection_time = raw.ejection_time.given().map(Given::copy);
+    Some(OutlierDetection { place: Given::place(place), failures, ejection_time })
 }
 
 /// How many gateways there are, where it is said.
