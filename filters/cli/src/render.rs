@@ -20,6 +20,7 @@ mod wasm;
 
 pub use budget::{Budget, GlobalBudget, OnFailure, Refunds, Window, service_config};
 pub use compose::{ComposeFiles, compose};
+pub(crate) use gateway_api::RANKS;
 pub use gateway_api::{GatewayApi, GatewayVersion, Infrastructure, Place, Pods, manifests};
 pub use inputs::token_budgets;
 pub use inputs::{

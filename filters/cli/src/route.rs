@@ -12,7 +12,7 @@ mod warnings;
 pub use document::{Documents, Unreadable};
 pub use explain::explain;
 pub use finding::{Finding, Findings};
-pub use kubernetes::Cluster;
+pub use kubernetes::{Cluster, SECRET_NAME, is_secret_name};
 
 use crate::render::{EnvoyVersion, Fallback, GatewayVersion, LlmRouter};
 

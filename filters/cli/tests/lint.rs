@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 use ai_filters::lint::{File, Lint, lint};
 use ai_filters::render::{GatewayApi, GatewayVersion, HeadersHeld, Infrastructure, manifests};
 use ai_filters::route::{Target, read_for};
+use proptest::prelude::*;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -128,4 +129,34 @@ fn a_pipeline_has_its_exit_code() {
     assert_eq!(run(&["lint", "keys.yaml"]).status.code(), Some(1));
     assert_eq!(run(&["lint"]).status.code(), Some(2));
     assert_eq!(run(&["lint", "absent.yaml"]).status.code(), Some(1));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Manifests that somebody is still writing: lines of good and bad ones, left out, doubled, indented otherwise.
+    #[test]
+    fn any_text_is_read_or_told(
+        changes in proptest::collection::vec((0..700_usize, 0..4_usize), 0..30),
+        noise in "[ -~\\n]{0,40}",
+    ) {
+        let mut lines: Vec<String> = [
+            include_str!("../../../envoy-configs/gateway-api/llm-router.yaml"),
+            include_str!("lint/traffic.yaml"),
+            include_str!("lint/budgets.yaml"),
+        ].iter().flat_map(|text| text.lines().map(str::to_owned)).collect();
+        for (line, change) in changes {
+            let Some(text) = lines.get_mut(line) else { continue };
+            *text = match change {
+                0 => String::new(),
+                1 => format!("  {text}"),
+                2 => text.trim_start().to_owned(),
+                _ => noise.clone(),
+            };
+        }
+        for text in [lines.join("\n").as_str(), noise.as_str()] {
+            let found = of(text);
+            prop_assert!(found.problems.iter().chain(&found.warnings).all(|one| !one.hint.is_empty() && !one.path.is_empty()));
+        }
+    }
 }

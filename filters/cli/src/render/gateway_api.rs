@@ -19,6 +19,8 @@ use crate::yaml::{self, Map};
 const GATEWAY: &str = "ai";
 /// Where the pod sees the file of ai-provider's image; the lab's own namespace has it at the same place.
 const PROVIDER_MODULE: &str = "/ai-provider/plugin.wasm";
+/// Ranks of a `Backend`: the first, and the fallback's.
+pub(crate) const RANKS: usize = 2;
 /// The domain of the names that stand for addresses.
 const NAMED: &str = "ai-filters.internal";
 
@@ -169,6 +171,11 @@ impl GatewayApi {
     /// With every problem that there is.
     pub fn check(&self) -> Result<(), Problems> {
         let mut problems = self.router.check().err().unwrap_or_default();
+        for count in self.router.served().map(|served| super::attempts(served.providers).len()) {
+            if count > RANKS {
+                problems.push("providers", Problem::TooManyRanks { count });
+            }
+        }
         for (_, provider) in self.router.every_provider() {
             let name = provider.name.as_str();
             if !is_label(name) {

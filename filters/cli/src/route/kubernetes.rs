@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use config::route::{Backend, Given, RouteFile};
 
 use super::finding::Found;
-use crate::render::{BaseUrl, Place, Pods, ProviderName};
+use crate::render::{BaseUrl, Place, Pods, ProviderName, RANKS};
 
 /// Backends of a rule of an HTTPRoute, at most.
 const MOST_BACKENDS: usize = 16;
-/// Ranks of an Envoy Gateway's backends: the first, and the fallback.
-const RANKS: usize = 2;
 
 /// What is said of Kubernetes in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +119,11 @@ pub(super) fn check(file: &RouteFile, cluster: &Cluster, found: &mut Found<'_>) 
             "add `secretName`, or say `--tls-secret`: a Secret of type kubernetes.io/tls",
         );
     }
+    if let Some(given) = &file.listener.tls_secret
+        && !is_secret_name(&given.value)
+    {
+        refuse(given.order, &given.path, "is no name of a Secret".to_owned(), SECRET_NAME);
+    }
     if let Some(budget) = &file.shared_budget {
         let message =
             "Envoy Gateway takes what a request costs from dynamic metadata, which no Wasm filter can write"
@@ -163,6 +166,14 @@ pub(super) fn ignored(file: &RouteFile) -> Vec<(u32, String, String, &'static st
 
 fn backends(file: &RouteFile) -> impl Iterator<Item = &Backend> {
     file.routes.iter().flat_map(|route| &route.models).flat_map(|model| model.attempts.iter().flatten())
+}
+
+/// What a Secret may be called.
+pub const SECRET_NAME: &str = "lower-case letters, digits, `-` and `.`, at most 253 of them";
+
+/// Whether a Secret can have that name.
+pub fn is_secret_name(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(is_name)
 }
 
 /// Whether resources can have that name, and labels too.

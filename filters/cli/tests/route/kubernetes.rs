@@ -222,6 +222,10 @@ fn what_envoy_gateway_cannot_say_is_refused_at_its_place() {
             "spec.listener.tls: names no Secret",
         ),
         (
+            format!("{EXAMPLE}  listener: {{tls: {{secretName: Shown}}}}\n"),
+            "spec.listener.tls.secretName: is no name of a Secret",
+        ),
+        (
             format!("{EXAMPLE}  sharedBudget: {{perDay: 5}}\n"),
             "spec.sharedBudget: Envoy Gateway takes what a request costs from dynamic metadata",
         ),
@@ -285,4 +289,6 @@ fn other_versions_of_envoy_gateway_are_refused_by_name() {
         );
     }
     assert_eq!(run("new").status.code(), Some(2));
+    let secret = super::run(&["render", "route", example, "--to", "kubernetes", "--tls-secret", "A b"]);
+    assert_eq!(secret.status.code(), Some(2));
 }

@@ -6,7 +6,7 @@ use ai_filters::render::{
     ComposeFiles, EnvoyVersion, GatewayApi, GatewayVersion, Infrastructure, LlmRouter, bootstrap, compose,
     manifests, service_config,
 };
-use ai_filters::route::{Cluster, Target, explain, read_for};
+use ai_filters::route::{Cluster, SECRET_NAME, Target, explain, is_secret_name, read_for};
 use clap::ValueEnum;
 
 use super::super::{Failure, print, read as read_file};
@@ -43,7 +43,7 @@ pub(in crate::commands) struct RouteOptions {
     #[arg(long, value_name = "IMAGE", default_value_t = GatewayApi::example_provider_image())]
     provider_image: String,
     /// With `--to kubernetes`: the Secret of the certificate that clients are shown, where the file does not say it.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = secret_name)]
     tls_secret: Option<String>,
     /// Check it and render nothing: problems and warnings, and an exit code for a pipeline.
     #[arg(long, conflicts_with_all = ["output", "explain"])]
@@ -152,6 +152,10 @@ fn tell(warnings: &[String]) {
         // Nobody is left to tell where stderr is gone.
         let _ = writeln!(std::io::stderr(), "{warning}");
     }
+}
+
+fn secret_name(text: &str) -> Result<String, String> {
+    if is_secret_name(text) { Ok(text.to_owned()) } else { Err(SECRET_NAME.to_owned()) }
 }
 
 /// `1.40`, `1.40.0`, `v1.40.0`

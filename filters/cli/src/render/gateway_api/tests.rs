@@ -37,6 +37,12 @@ fn what_a_cluster_cannot_hold_is_refused() {
     let infrastructure = Infrastructure::Kubernetes(Pods::with_image("ghcr.io/a/b:1".to_owned()));
     let pods = GatewayApi { infrastructure, ..host(&[("openai", "http://127.0.0.1:8000/v1")]) };
     assert!(problems(&pods).contains("`openai`"), "{}", problems(&pods));
+    let mut third = host(&[]);
+    third.router.providers.push(crate::render::Provider {
+        name: "third".parse().unwrap(),
+        ..crate::render::Provider::openai()
+    });
+    assert!(problems(&third).contains("two ranks"), "{}", problems(&third));
     let named = host(&[("open_ai", "https://api.openai.com/v1")]);
     assert!(problems(&named).contains("`open_ai`"), "{}", problems(&named));
 }
