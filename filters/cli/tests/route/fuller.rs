@@ -192,6 +192,11 @@ fn a_budget_for_callers_whom_nobody_knows_is_warned_of() {
     let expected = "spec.budgets.limits[0].per: users are told apart by the header `x-user-id`, which whoever can connect may write";
     assert_eq!(warnings(&text), [expected]);
     assert_eq!(warnings(&text.replace("per: [user], ", "")), [""; 0], "one budget for all asks nobody");
+    let shared = text.replace(
+        "budgets: {limits: [{name: a, per: [user], quota: {amount: 1, window: day}}]}",
+        "sharedBudget: {perDay: 5}",
+    );
+    assert_eq!(warnings(&shared), [expected.replace("budgets.limits[0].per", "sharedBudget")]);
 }
 
 #[test]

@@ -61,7 +61,8 @@ pub(crate) fn file(raw: Vec<RawRoute>, env: Env<'_>, findings: &mut Findings) ->
         once("replicas", &mut shared.replicas, spec.replicas, findings);
         file.routes.push(route);
     }
-    let per_caller = shared.budget_per_caller();
+    let shared_budget = shared.shared_budget.given().map(|at| Given::place(&at.place));
+    let per_caller = shared.budget_per_caller().or(shared_budget);
     if !shared.identity.is_missing() {
         file.budget_by_default_header = None;
     } else if file.budget_by_default_header.is_none() {
