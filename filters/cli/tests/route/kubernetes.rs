@@ -292,3 +292,34 @@ fn other_versions_of_envoy_gateway_are_refused_by_name() {
     let secret = super::run(&["render", "route", example, "--to", "kubernetes", "--tls-secret", "A b"]);
     assert_eq!(secret.status.code(), Some(2));
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Files with lines left out or from elsewhere: what is understood can be rendered, Envoy Gateway's names are right, and the linter has
+    /// nothing against it.
+    #[test]
+    fn what_is_understood_is_rendered_without_reproach(
+        changes in proptest::collection::vec((0..60_usize, 0..60_usize, any::<bool>()), 0..6),
+        secret in any::<bool>(),
+    ) {
+        let good = full();
+        let good: Vec<&str> = good.lines().collect();
+        let mut lines: Vec<&str> = good.clone();
+        for (line, other, replaced) in changes {
+            if let (Some(slot), Some(other)) = (lines.get_mut(line), good.get(other)) {
+                *slot = if replaced { other } else { "" };
+            }
+        }
+        let text = lines.join("\n");
+        if read_kubernetes(&text, secret.then_some("shown")).is_ok() {
+            let all = rendered(&text, secret.then_some("shown"));
+            let names: std::collections::BTreeSet<_> =
+                all.iter().map(|it| format!("{} {}", it["kind"], it["metadata"]["name"])).collect();
+            prop_assert_eq!(names.len(), all.len(), "two resources have one name");
+            let text: String = all.iter().map(|document| format!("---\n{document}\n")).collect();
+            let found = ai_filters::lint::lint(&[ai_filters::lint::File { name: "rendered.yaml", text: &text }]);
+            prop_assert!(found.problems.is_empty(), "{:?}", found.problems);
+        }
+    }
+}
