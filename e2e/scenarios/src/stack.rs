@@ -122,6 +122,7 @@ impl Stack {
                 arranging.files()
             })),
             redis: Some(redis.address()),
+            ..Beside::default()
         };
         let (keys, place) = (stand::keys(), directory.path().join("gateway"));
         let gateway = EnvoyGateway::start_beside(&router, &keys, &equipment.binary, &place, beside).await?;

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ai_filters::render::{Filters, GatewayApi, HeadersHeld, manifests};
+use ai_filters::render::{Filters, GatewayApi, GatewayVersion, HeadersHeld, Infrastructure, manifests};
+use ai_filters::route::{Target, read_for};
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
@@ -84,6 +85,43 @@ fn checked(schemas: &Path, text: &str) -> (bool, String) {
     (output.status.success(), said)
 }
 
+/// What is rendered of a file that says everything that Kubernetes can be told.
+fn everything() -> String {
+    let file = "\
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: AIGatewayRoute
+metadata: {name: chat, namespace: team-a, labels: {app.kubernetes.io/part-of: chat}, annotations: {note: \"x, y\"}}
+spec:
+  backends:
+  - {name: big, provider: openai, model: a, modelNameOverride: shared, weight: 9, auth: {type: APIKey, apiKeyRef: {name: openai-key, entry: second}}}
+  - {name: canary, provider: openai, model: b, modelNameOverride: shared, auth: {type: APIKey, apiKeyRef: {name: openai-key, entry: second}}}
+  - {name: last, provider: anthropic, priority: 1, model: c, modelNameOverride: shared, baseUrl: \"http://claude.models.svc:8080\"}
+  - {name: any, provider: openai, model: \"gpt-*\", auth: {type: APIKey, apiKeyRef: {name: openai-key, entry: second}}}
+  outlierDetection: {failures: 3}
+  replicas: 2
+  listener: {tls: {secretName: shown}, accessLog: false}
+  identity: {jwt: {issuers: [a], audiences: [b], secrets: [{kid: k, env: TOKEN_SECRET}]}}
+";
+    let target = Target::Kubernetes { version: GatewayVersion::V1_9, tls_secret: None };
+    let understood =
+        read_for("route.yaml", file.as_bytes(), &target).unwrap_or_else(|found| panic!("{found}"));
+    let infrastructure =
+        Infrastructure::Kubernetes(understood.cluster.pods("registry/provider:1".to_owned()));
+    let gateway = GatewayApi {
+        router: understood.router,
+        infrastructure,
+        place: understood.cluster.place,
+        ..GatewayApi::example()
+    };
+    let text = manifests(&gateway);
+    for said in
+        ["replicas: 2", "consecutive5XxErrors: 3", "name: token-secret, key: key", "key: second", "weight: 9"]
+    {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    text
+}
+
 #[test]
 fn manifests_are_what_the_definitions_say() {
     let schemas = schemas();
@@ -92,7 +130,7 @@ fn manifests_are_what_the_definitions_say() {
     let mut unpatched = GatewayApi::example();
     unpatched.router.filters = Filters::GatewayOnly;
     unpatched.router.headers_held = HeadersHeld::No;
-    for text in [committed.clone(), manifests(&unpatched)] {
+    for text in [committed.clone(), manifests(&unpatched), everything()] {
         let resources = documents(&text).len();
         assert!(resources > 10, "only {resources} resources");
         let (taken, said) = checked(schemas.path(), &text);

@@ -101,6 +101,47 @@ async fn when_an_attempt_fails_the_next_priority_answers_and_other_models_are_no
 }
 
 #[tokio::test]
+async fn an_address_that_only_fails_is_left_out_where_a_model_is_one_cluster() {
+    for version in VERSIONS {
+        let equipment = equipment().await;
+        let openai = MockProvider::start(ProviderKind::OpenAi, Listen::plain()).await.unwrap();
+        let anthropic = MockProvider::start(ProviderKind::Anthropic, Listen::plain()).await.unwrap();
+        anthropic.set_models(["model-last"]);
+        openai.set_models(["own"]);
+        openai.set_default(Reply::status(503));
+        let file = format!(
+            "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: AIGatewayRoute\nmetadata: {{name: test}}\nspec:\n  backends:\n\
+             \x20 - {{name: first, provider: openai, model: own, baseUrl: \"http://127.0.0.1:{}/v1\", auth: {{type: APIKey, apiKeyRef: {{name: openai-key}}}}}}\n\
+             \x20 - {{name: last, provider: anthropic, priority: 1, model: model-last, modelNameOverride: own, baseUrl: \"http://127.0.0.1:{}\", auth: {{type: APIKey, apiKeyRef: {{name: anthropic-key}}}}}}\n\
+             \x20 outlierDetection: {{failures: 3, ejectionTime: 10m}}\n",
+            openai.address().port(),
+            anthropic.address().port()
+        );
+        let understood =
+            read("route.yaml", file.as_bytes(), version).unwrap_or_else(|found| panic!("{found}"));
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let modules = equipment.modules.clone();
+        let router = LlmRouter { listen, admin_port: 0, modules, ..understood.router };
+        let envoy = Envoy::new(&equipment.binary, bootstrap(&router))
+            .env("OPENAI_API_KEY", ProviderKind::OpenAi.default_key())
+            .env("ANTHROPIC_API_KEY", ProviderKind::Anthropic.default_key())
+            .concurrency(1);
+        let envoy = envoy.start().await.unwrap_or_else(|failure| panic!("{failure}"));
+        let stand = Stand { openai, anthropic, envoy };
+        for _ in 0..3 {
+            assert_eq!(stand.ask("own").await, (200, "own".to_owned(), "2".to_owned()), "{version:?}");
+        }
+        let left_out = version < EnvoyVersion::PRIORITY_GROUP;
+        let attempts = if left_out { "1" } else { "2" };
+        for _ in 0..5 {
+            assert_eq!(stand.ask("own").await, (200, "own".to_owned(), attempts.to_owned()), "{version:?}");
+        }
+        assert_eq!(stand.openai.request_count(), if left_out { 3 } else { 8 }, "{version:?}");
+        assert_eq!(stand.anthropic.request_count(), 8);
+    }
+}
+
+#[tokio::test]
 async fn envoy_takes_a_certificate_for_clients() {
     let equipment = equipment().await;
     let directory = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@ mod count;
 mod image;
 mod import;
 mod keys;
+mod lint;
 mod prices;
 mod render;
 mod schema;
@@ -33,6 +34,8 @@ enum Command {
     Import(import::What),
     /// Print the JSON Schema of a filter's configuration, or of an AIGatewayRoute file.
     Schema(schema::Options),
+    /// Read manifests of the Gateway API and Envoy Gateway for what experience forbids.
+    Lint(lint::Options),
     /// Check a filter's configuration as the filter itself does; print every problem.
     Validate(validate::Options),
     /// Count the tokens of a text or of a request.
@@ -96,6 +99,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Render(what) => what.run(),
         Command::Import(what) => what.run(),
         Command::Schema(options) => options.run(),
+        Command::Lint(options) => options.run(),
         Command::Validate(options) => options.run(),
         Command::Count(options) => options.run(),
         Command::Image(what) => what.run(),

@@ -21,11 +21,12 @@ mod wasm;
 
 pub use budget::{Budget, GlobalBudget, OnFailure, Refunds, Window, service_config};
 pub use compose::{ComposeFiles, compose, example_env, on_scripted_providers};
-pub use gateway_api::{GatewayApi, Infrastructure, manifests};
+pub(crate) use gateway_api::RANKS;
+pub use gateway_api::{GatewayApi, GatewayVersion, Infrastructure, Place, Pods, manifests};
 pub use inputs::token_budgets;
 pub use inputs::{
     AccessLog, Alias, Auth, EnvoyVersion, Fallback, Filters, HeadersHeld, Limits, LlmRouter, Modules,
-    Provider, Tls,
+    Outliers, Provider, Tls,
 };
 pub use problem::{Problem, Problems};
 pub use served::{Model, Turn};
@@ -82,20 +83,7 @@ pub fn provider_configs(router: &LlmRouter) -> Vec<String> {
 }
 
 fn heading(router: &LlmRouter) -> String {
-    let order = |providers: &[Provider]| {
-        let attempts = served::attempts(providers);
-        let sharing = attempts.iter().map(|sharing| {
-            sharing.iter().map(|provider| provider.name.as_str()).collect::<Vec<_>>().join(" or ")
-        });
-        sharing.collect::<Vec<_>>().join(", ")
-    };
-    let models: Vec<String> = router
-        .served()
-        .map(|served| {
-            let (model, order) = (served.name.as_str(), order(served.providers));
-            format!("Clients ask for {model}; providers in the order of attempts: {order}.")
-        })
-        .collect();
+    let models = models_of(router);
     let shape = match router.fallback {
         Fallback::PriorityGroup => {
             "one cluster per provider; each retry takes the next group of a priority_group cluster specifier \
@@ -117,6 +105,24 @@ fn heading(router: &LlmRouter) -> String {
             (None, None) => "llm-router".to_owned(),
         },
     )
+}
+
+/// A line for each model: its name, and who serves it.
+fn models_of(router: &LlmRouter) -> Vec<String> {
+    let order = |providers: &[Provider]| {
+        let attempts = served::attempts(providers);
+        let sharing = attempts.iter().map(|sharing| {
+            sharing.iter().map(|provider| provider.name.as_str()).collect::<Vec<_>>().join(" or ")
+        });
+        sharing.collect::<Vec<_>>().join(", ")
+    };
+    router
+        .served()
+        .map(|served| {
+            let (model, order) = (served.name.as_str(), order(served.providers));
+            format!("Clients ask for {model}; providers in the order of attempts: {order}.")
+        })
+        .collect()
 }
 
 fn connection_limit() -> Map {

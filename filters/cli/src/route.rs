@@ -5,20 +5,38 @@
 mod document;
 mod explain;
 mod finding;
+mod kubernetes;
 mod meaning;
 mod warnings;
 
 pub use document::{Documents, Unreadable};
 pub use explain::explain;
 pub use finding::{Finding, Findings};
+pub use kubernetes::{Cluster, SECRET_NAME, is_secret_name};
 
-use crate::render::{EnvoyVersion, LlmRouter};
+use crate::render::{EnvoyVersion, Fallback, GatewayVersion, LlmRouter};
+
+/// What will run what is rendered of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An Envoy of that version, which reads a bootstrap.
+    Envoy(EnvoyVersion),
+    /// Envoy Gateway of that version, on Kubernetes.
+    Kubernetes {
+        /// Envoy Gateway's version.
+        version: GatewayVersion,
+        /// The Secret of the certificate that clients are shown, where the file does not say it.
+        tls_secret: Option<String>,
+    },
+}
 
 /// A file that is understood.
 #[derive(Debug)]
 pub struct Understood {
     /// What is rendered of it.
     pub router: LlmRouter,
+    /// What is rendered beside it for Kubernetes.
+    pub cluster: Cluster,
     /// What experience warns of.
     pub warnings: Vec<Finding>,
 }
@@ -28,6 +46,14 @@ pub struct Understood {
 /// # Errors
 /// With every problem that there is.
 pub fn read(name: &str, text: &[u8], envoy: EnvoyVersion) -> Result<Understood, Findings> {
+    read_for(name, text, &Target::Envoy(envoy))
+}
+
+/// The same, for that target.
+///
+/// # Errors
+/// With every problem that there is, and with everything that the target has no way to say.
+pub fn read_for(name: &str, text: &[u8], target: &Target) -> Result<Understood, Findings> {
     let whole = |line, message: String, hint: &str| {
         Findings::of(vec![Finding::new(name, Some(line), "file".to_owned(), message, hint.to_owned())])
     };
@@ -43,7 +69,23 @@ pub fn read(name: &str, text: &[u8], envoy: EnvoyVersion) -> Result<Understood, 
     for (order, problem) in reading.problems {
         found.push(order, problem.path, problem.message, problem.hint);
     }
-    let router = meaning::router(name, &reading.file, envoy, &mut found);
+    let (envoy, tls_secret) = match target {
+        Target::Envoy(version) => (*version, None),
+        Target::Kubernetes { version: GatewayVersion::V1_9, tls_secret } => {
+            (EnvoyVersion::default(), tls_secret.as_deref())
+        }
+    };
+    let mut router = meaning::router(name, &reading.file, envoy, &mut found);
+    let cluster = kubernetes::of(&reading.file, tls_secret);
+    match target {
+        Target::Envoy(_) => files_of_tls(&reading.file, &mut found),
+        Target::Kubernetes { .. } => {
+            // Envoy Gateway has one cluster with two priorities for each rule.
+            router.fallback = Fallback::PreviousPriorities;
+            router.tls = None;
+            kubernetes::check(&reading.file, &cluster, &mut found);
+        }
+    }
     let problems = found.finish();
     if !problems.is_empty() {
         return Err(Findings::of(problems));
@@ -54,14 +96,34 @@ pub fn read(name: &str, text: &[u8], envoy: EnvoyVersion) -> Result<Understood, 
         };
         return Err(Findings::of(problems.iter().map(finding).collect()));
     }
-    let warnings = warnings::of(name, &reading.file, &router, &documents);
-    Ok(Understood { router, warnings })
+    let warnings = warnings::of(&warnings::Seen {
+        name,
+        file: &reading.file,
+        router: &router,
+        cluster: &cluster,
+        target,
+        documents: &documents,
+    });
+    Ok(Understood { router, cluster, warnings })
+}
+
+/// Envoy reads a certificate from files, wherever a Secret is said, too.
+fn files_of_tls(file: &config::route::RouteFile, found: &mut finding::Found<'_>) {
+    if let Some(given) = &file.listener.tls
+        && file.listener.tls_files.is_none()
+    {
+        let hint =
+            "add `certificate` and `key`, two files as Envoy sees them; `secretName` is for Kubernetes";
+        found.push(given.order, given.path.clone(), "names no files".to_owned(), hint.to_owned());
+    }
 }
 
 /// Where in a file stands what the renderer's inputs call so.
 fn place_in_file(place: &str) -> &str {
     match place {
         "providers" | "models" => "spec.backends",
+        "counting" => "spec.counting",
+        "budgets" => "spec.sharedBudget",
         "limits" => "spec.timeouts",
         "admin-port" => "spec.listener.admin",
         "envoy" => "--envoy-version",

@@ -6,10 +6,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use ai_filters::render::{
-    ComposeFiles, EnvoyVersion, Fallback, GatewayApi, GlobalBudget, LlmRouter, bootstrap, compose,
-    example_env, manifests, on_scripted_providers, service_config,
+    ComposeFiles, EnvoyVersion, Fallback, GatewayApi, GatewayVersion, GlobalBudget, Infrastructure,
+    LlmRouter, Place, bootstrap, compose, example_env, manifests, on_scripted_providers, service_config,
 };
-use ai_filters::route::read;
+use ai_filters::route::{Target, read, read_for};
 
 fn check(path: &str, fresh: &str) {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
@@ -72,8 +72,24 @@ fn global_budget() {
 
 #[test]
 fn gateway_api() {
-    let gateway = GatewayApi::example();
+    let text = include_bytes!("../../../envoy-configs/llm-router/route.yaml");
+    let tls_secret = Some("llm-router-tls".to_owned());
+    let understood =
+        read_for("route.yaml", text, &Target::Kubernetes { version: GatewayVersion::V1_9, tls_secret })
+            .unwrap();
+    let example = GatewayApi::example();
+    let pods = understood.cluster.pods(GatewayApi::example_provider_image());
+    let gateway = GatewayApi {
+        router: understood.router,
+        infrastructure: Infrastructure::Kubernetes(pods),
+        place: understood.cluster.place,
+        ..example.clone()
+    };
     assert_eq!(gateway.check(), Ok(()));
+    // Without a file and without options the same is rendered, but for TLS and the heading.
+    let body = |text: String| text.split_once("apiVersion").unwrap().1.to_owned();
+    let plain = GatewayApi { place: Place::default(), ..gateway.clone() };
+    assert_eq!(body(manifests(&plain)), body(manifests(&example)));
     check("envoy-configs/gateway-api/llm-router.yaml", &manifests(&gateway));
 }
 

@@ -411,6 +411,7 @@ fn two_models() -> LlmRouter {
             first_byte: Limit::seconds(2),
         },
         max_input_tokens: Some(7),
+        counting: None,
     };
     LlmRouter { more_models: vec![fast], ..LlmRouter::default() }
 }

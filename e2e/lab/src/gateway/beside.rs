@@ -3,12 +3,19 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use ai_filters::render::Place;
+use serde_json::Value;
+
 /// A file's name and its text.
 pub type File = (String, String);
 
 /// What stands beside the router. The default is nothing.
 #[derive(Default)]
 pub struct Beside {
+    /// Where the router's resources stand; the example's place where nothing is said.
+    pub place: Place,
+    /// Further resources, such as Secrets.
+    pub resources: Vec<Value>,
     /// Makes the files that the control plane reads of the router's own manifests; without it they are the one file.
     pub arrange: Option<Box<dyn FnOnce(String) -> Vec<File> + Send>>,
     /// Where the rate limit service counts; without it there is none.
@@ -17,6 +24,9 @@ pub struct Beside {
 
 impl fmt::Debug for Beside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Beside").field("redis", &self.redis).finish_non_exhaustive()
+        f.debug_struct("Beside")
+            .field("place", &self.place)
+            .field("redis", &self.redis)
+            .finish_non_exhaustive()
     }
 }

@@ -67,7 +67,7 @@ impl EnvoyGateway {
         Self::start_beside(router, keys, binary, directory, Beside::default()).await
     }
 
-    /// The same with something beside the router.
+    /// The same with something beside the router. Where clients are shown a certificate, nobody was answered yet.
     ///
     /// # Errors
     /// As [`start`](Self::start), and when the rate limit service does not come up.
@@ -104,6 +104,7 @@ impl EnvoyGateway {
             gateway_image: registry.push(module, &place.directory).await?,
             infrastructure: Infrastructure::Host { envoy: binary.version.clone() },
             router: router.clone(),
+            place: beside.place.clone(),
         };
         gateway.check().map_err(|problems| {
             let all = problems.iter();
@@ -128,6 +129,9 @@ impl EnvoyGateway {
         for (name, text) in files {
             resources.put(&name, &text).map_err(unwritable)?;
         }
+        for (index, resource) in beside.resources.iter().enumerate() {
+            resources.put(&format!("beside-{index}.json"), &resource.to_string()).map_err(unwritable)?;
+        }
         let held = beside.redis.map(|redis| Held::new().map(|held| (held, redis))).transpose()?;
 
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, router.listen.port()));
@@ -136,7 +140,12 @@ impl EnvoyGateway {
         command.env_clear().env("HOME", &place.directory);
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(keys.iter().copied());
+        let tls = gateway.place.tls_secret.is_some();
         let answers = async || {
+            if tls {
+                let listens = tokio::net::TcpStream::connect(address).await.is_ok();
+                return listens && place.admin().is_some();
+            }
             let reply = http::get(address, "/v1/models", Duration::from_secs(5)).await;
             // Without ai-gateway's filter in the way nobody answers, or the provider does.
             reply.is_ok_and(|reply| reply.status == 200) && place.admin().is_some()
@@ -265,7 +274,9 @@ impl Place {
         let module = self.at("ai-provider");
         fs::create_dir_all(&module)?;
         fs::copy(gateway.router.modules.provider.as_str(), module.join("plugin.wasm"))?;
-        let verified = gateway.router.providers.iter().any(|it| it.base_url.scheme() == Scheme::Https);
+        let further = gateway.router.more_models.iter().flat_map(|model| &model.providers);
+        let verified =
+            gateway.router.providers.iter().chain(further).any(|it| it.base_url.scheme() == Scheme::Https);
         let bundle = verified.then(|| PathBuf::from(gateway.router.ca_bundle.as_str()));
         let bundle = bundle.map(|bundle| bundle.canonicalize()).transpose()?;
         View::new(&self.directory, &gateway.names(), self.certs(), module, bundle)

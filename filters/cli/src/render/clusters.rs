@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::plans::{Plan, plans};
 use super::served::Served;
 use super::{
-    EnvName, Fallback, Limits, LlmRouter, Provider, Scheme, budget, filter_config, metrics, socket_address,
-    typed, wasm,
+    EnvName, Fallback, Limits, LlmRouter, Outliers, Provider, Scheme, budget, filter_config, metrics,
+    socket_address, typed, wasm,
 };
 use crate::yaml::{List, Map};
 
@@ -18,6 +18,10 @@ pub(super) const IDLE_CONNECTION: Duration = Duration::from_secs(60);
 const HTTP2_PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 /// Connections, requests and retries that may be under way at once in a cluster: no limit that traffic would meet first.
 pub(super) const UNDER_WAY: u64 = 10_000;
+/// How often Envoy looks who may come back.
+pub(super) const OUTLIER_SWEEP: Duration = Duration::from_secs(1);
+/// Addresses that may be left out at once, of a hundred: somebody has to be left.
+pub(super) const MOST_EJECTED: u64 = 50;
 /// A port where nothing listens: the lowest reserved one.
 const NOWHERE: u16 = 1;
 /// Host metadata whose value is the label of a transport socket.
@@ -82,7 +86,7 @@ fn of_provider(router: &LlmRouter, served: Served<'_>, provider: &Provider) -> M
         ..provider_filter(router)
     });
     let tls = provider.base_url.scheme() == Scheme::Https;
-    let cluster = base(served.limits, name(provider), endpoints);
+    let cluster = base(served.limits, router.outliers, name(provider), endpoints);
     let cluster =
         if tls { cluster.with("transport_socket", tls_socket(fixed_tls(router, provider))) } else { cluster };
     cluster.with("typed_extension_protocol_options", protocol(if tls { Alpn::Yes } else { Alpn::No }, filter))
@@ -98,7 +102,7 @@ fn of_plan(router: &LlmRouter, plan: &Plan<'_>) -> Map {
     }
     let plaintext = plan.providers().any(|provider| provider.base_url.scheme() == Scheme::Http);
     let sockets = own_sockets(router, plan);
-    let cluster = base(plan.served.limits, &plan.name, endpoints);
+    let cluster = base(plan.served.limits, router.outliers, &plan.name, endpoints);
     let cluster = if sockets == List::new() {
         cluster
     } else {
@@ -150,13 +154,13 @@ pub(super) fn provider_filter(router: &LlmRouter) -> wasm::Filter<'_> {
 }
 
 /// What every cluster has.
-pub(super) fn base(limits: Limits, name: &str, endpoints: List) -> Map {
+pub(super) fn base(limits: Limits, outliers: Option<Outliers>, name: &str, endpoints: List) -> Map {
     let thresholds = Map::new()
         .with("max_connections", UNDER_WAY)
         .with("max_pending_requests", UNDER_WAY)
         .with("max_requests", UNDER_WAY)
         .with("max_retries", UNDER_WAY);
-    Map::new()
+    let map = Map::new()
         .with("name", name)
         .with("type", "STRICT_DNS")
         .why("A machine without IPv6 must not be sent to an IPv6 address.")
@@ -166,19 +170,39 @@ pub(super) fn base(limits: Limits, name: &str, endpoints: List) -> Map {
             "Envoy's default is three retries at a time, so a provider that is down would take the gateway with it under any load; and a \
              request that meets one of these limits is not retried elsewhere.",
         )
-        .with("circuit_breakers", Map::new().with("thresholds", List::new().item(thresholds)))
-        .why(
+        .with("circuit_breakers", Map::new().with("thresholds", List::new().item(thresholds)));
+    let map = match outliers {
+        Some(outliers) => map
+            .why("An address that does nothing but fail is left out for a while; never more than half of them.")
+            .with("outlier_detection", outlier_detection(outliers))
+            .why("A connection that died without a word is noticed."),
+        None => map.why(
             "A connection that died without a word is noticed. There is no outlier detection: it would judge a provider by what one \
              model or one key of it answers, and take it away from every request.",
-        )
-        .with(
-            "upstream_connection_options",
-            Map::new().with(
-                "tcp_keepalive",
-                Map::new().with("keepalive_time", 30).with("keepalive_interval", 10).with("keepalive_probes", 3).inline(),
-            ),
-        )
-        .with("load_assignment", Map::new().with("cluster_name", name).with("endpoints", endpoints))
+        ),
+    };
+    map.with(
+        "upstream_connection_options",
+        Map::new().with(
+            "tcp_keepalive",
+            Map::new()
+                .with("keepalive_time", 30)
+                .with("keepalive_interval", 10)
+                .with("keepalive_probes", 3)
+                .inline(),
+        ),
+    )
+    .with("load_assignment", Map::new().with("cluster_name", name).with("endpoints", endpoints))
+}
+
+/// Failures one after the other and nothing else; the sweep that lets an address back in comes often enough for any time.
+fn outlier_detection(outliers: Outliers) -> Map {
+    Map::new()
+        .with("consecutive_5xx", u64::from(outliers.failures))
+        .with("interval", OUTLIER_SWEEP)
+        .with("base_ejection_time", outliers.ejection_time.duration())
+        .with("max_ejection_percent", MOST_EJECTED)
+        .with("enforcing_success_rate", 0)
 }
 
 fn endpoint(provider: &Provider, metadata: Map) -> Map {

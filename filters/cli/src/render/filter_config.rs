@@ -36,13 +36,19 @@ fn model(served: Served<'_>) -> Model<'_> {
     let targets = served.providers.iter().map(|provider| Target {
         provider: provider.name.as_str(),
         api: provider.api.name(),
-        model: provider.model.as_str(),
+        model: named(provider),
     });
     Model {
         name: served.name.as_str(),
         targets: targets.collect(),
+        counting: served.counting,
         max_input_tokens: served.max_input_tokens,
     }
+}
+
+/// The one model that is sent to a provider; none where it gets the name that was asked for.
+fn named(provider: &Provider) -> Option<&str> {
+    (!provider.model.is_pattern()).then(|| provider.model.as_str())
 }
 
 /// The section, with a lease that outlasts every request.
@@ -118,6 +124,8 @@ struct Model<'a> {
     name: &'a str,
     targets: Vec<Target<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    counting: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     max_input_tokens: Option<u64>,
 }
 
@@ -125,7 +133,8 @@ struct Model<'a> {
 struct Target<'a> {
     provider: &'a str,
     api: &'static str,
-    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -151,7 +160,8 @@ struct ProviderObject<'a> {
     api: &'static str,
     authority: String,
     base_path: &'a str,
-    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model_name_override: Option<&'a str>,
     auth: AuthObject<'a>,
@@ -183,8 +193,9 @@ fn object<'a>(served: Served<'a>, provider: &'a Provider) -> (&'a str, ProviderO
         api: provider.api.name(),
         authority: provider.base_url.authority(),
         base_path: provider.base_url.path(),
-        model: provider.model.as_str(),
-        model_name_override: (provider.model != *served.name).then(|| served.name.as_str()),
+        model: named(provider),
+        model_name_override: (provider.model != *served.name && !served.name.is_pattern())
+            .then(|| served.name.as_str()),
         auth: match &provider.auth {
             Auth::ApiKey(env) => AuthObject::ApiKey { env: env.as_str() },
             Auth::None => AuthObject::None,

@@ -27,6 +27,8 @@ pub struct LlmRouter {
     pub metrics: Option<SocketAddr>,
     /// The model's name as clients say it.
     pub model: ModelName,
+    /// How its tokens are counted, where it differs from the others.
+    pub model_counting: Option<String>,
     /// Further models on the same endpoint, each with providers of its own.
     pub more_models: Vec<Model>,
     /// Other names that clients may say for them.
@@ -62,12 +64,23 @@ pub struct LlmRouter {
     pub filters: Filters,
     /// What is said about each request on stdout.
     pub access_log: AccessLog,
+    /// When a provider's address is left out for a while; never, where it is absent.
+    pub outliers: Option<Outliers>,
     /// The Envoy that will read it.
     pub envoy: EnvoyVersion,
     /// The certificate that clients are shown; without one they are served in plain HTTP.
     pub tls: Option<Tls>,
     /// The name of the file that all this comes from, for the heading, where it comes from one.
     pub route_file: Option<String>,
+}
+
+/// When a provider's address is left out for a while: stock Envoy's outlier detection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outliers {
+    /// How many failures one after the other.
+    pub failures: u32,
+    /// For how long, at first.
+    pub ejection_time: Limit,
 }
 
 /// The certificate that clients are shown.
@@ -281,6 +294,7 @@ impl Default for LlmRouter {
             admin_port: 9901,
             metrics: None,
             model: ModelName::of_example("gpt-4"),
+            model_counting: None,
             more_models: Vec::new(),
             aliases: Vec::new(),
             providers: vec![Provider::openai(), Provider::anthropic()],
@@ -298,6 +312,7 @@ impl Default for LlmRouter {
             headers_held: HeadersHeld::Yes,
             filters: Filters::Both,
             access_log: AccessLog::Json,
+            outliers: None,
             envoy: EnvoyVersion::default(),
             tls: None,
             route_file: None,

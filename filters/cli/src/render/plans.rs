@@ -13,6 +13,7 @@ use super::{LlmRouter, Provider};
 const FULL: &str = "llm";
 
 /// Some of a model's providers, in the order of the attempts.
+#[derive(Clone)]
 pub(super) struct Plan<'a> {
     /// The model.
     pub(super) served: Served<'a>,

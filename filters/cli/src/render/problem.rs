@@ -173,6 +173,12 @@ pub enum Problem {
         /// How many there may be.
         max: usize,
     },
+    /// More ranks than Envoy Gateway's backends have.
+    #[error("{count} providers one after the other are more than Envoy Gateway's two ranks of a Backend")]
+    TooManyRanks {
+        /// How many there are.
+        count: usize,
+    },
     /// Several models where nothing tells routes apart.
     #[error("several models cannot be told apart without ai-gateway and held headers")]
     ModelsNeedHeaders,
@@ -258,6 +264,7 @@ impl Problem {
             Self::DuplicateProvider { .. } => "give one of them another name; it is only a label".into(),
             Self::RenderedAnyway { .. } => "leave it out of the extra members".into(),
             Self::TooManyProviders { max, .. } => format!("at most {max}"),
+            Self::TooManyRanks { .. } => "leave some out, or let them share an attempt by weights: `render route`".into(),
             Self::ModelsNeedHeaders => "install it, let it hold headers, or serve one model".into(),
             Self::LimitAboveTotal { .. } => "raise the total or lower the part".into(),
             Self::SamePort { .. } | Self::MetricsPort { .. } => "choose another for one of them".into(),

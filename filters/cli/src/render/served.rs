@@ -13,6 +13,8 @@ pub struct Model {
     pub limits: Limits,
     /// The most tokens that a prompt may have.
     pub max_input_tokens: Option<u64>,
+    /// How its tokens are counted, where it differs from the others: a mode of ai-gateway's `counting`.
+    pub counting: Option<String>,
 }
 
 /// When a provider is tried.
@@ -32,6 +34,7 @@ pub(crate) struct Served<'a> {
     pub(crate) providers: &'a [Provider],
     pub(crate) limits: Limits,
     pub(crate) max_input_tokens: Option<u64>,
+    pub(crate) counting: Option<&'a str>,
 }
 
 impl LlmRouter {
@@ -42,12 +45,14 @@ impl LlmRouter {
             providers: &self.providers,
             limits: self.limits,
             max_input_tokens: self.max_input_tokens,
+            counting: self.model_counting.as_deref(),
         };
         std::iter::once(first).chain(self.more_models.iter().map(|model| Served {
             name: &model.name,
             providers: &model.providers,
             limits: model.limits,
             max_input_tokens: model.max_input_tokens,
+            counting: model.counting.as_deref(),
         }))
     }
 

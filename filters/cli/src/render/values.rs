@@ -20,7 +20,7 @@ const MAX_BODY: u32 = 128 * 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderName(String);
 
-/// A model's name, as clients or a provider say it: visible ASCII without commas, quotes and `*`.
+/// A model's name, as clients or a provider say it: visible ASCII without commas, quotes and `*`; or a prefix of such names followed by `*`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModelName(String);
 
@@ -84,6 +84,25 @@ impl ModelName {
 
     pub(super) fn of_example(name: &str) -> Self {
         Self(name.to_owned())
+    }
+}
+
+impl ModelName {
+    /// A name, or a prefix of names followed by `*`.
+    ///
+    /// # Errors
+    /// Where it is neither.
+    pub fn pattern(text: &str) -> Result<Self, Problem> {
+        match text.strip_suffix('*') {
+            Some("") => Ok(Self(text.to_owned())),
+            Some(prefix) => prefix.parse::<Self>().map(|_| Self(text.to_owned())),
+            None => text.parse(),
+        }
+    }
+
+    /// Whether it stands for every name with that beginning.
+    pub fn is_pattern(&self) -> bool {
+        self.0.ends_with('*')
     }
 }
 

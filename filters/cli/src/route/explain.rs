@@ -10,8 +10,8 @@ use crate::render::{Auth, LlmRouter, Provider, Served, attempts, gateway_config}
 /// The way of a request for that model by that caller. None where the gateway does not know the model.
 pub fn explain(router: &LlmRouter, model: &str, caller: Option<&str>) -> Option<String> {
     let config = GatewayConfig::parse(gateway_config(router).as_bytes(), &|_| Some("set".repeat(16))).ok()?;
-    let served = config.models.resolve(model)?;
-    let served = router.served().find(|one| one.name.as_str() == served.model)?;
+    let resolved = config.models.resolve(model)?;
+    let served = router.served().find(|one| one.name.as_str() == resolved.route.name)?;
     let mut out = String::new();
     let mut line = |head: &str, text: &str| {
         let _ = writeln!(out, "{head:<11}{text}");
@@ -19,6 +19,10 @@ pub fn explain(router: &LlmRouter, model: &str, caller: Option<&str>) -> Option<
     line("caller", &caller_line(router, caller));
     if model == served.name.as_str() {
         line("model", model);
+    } else if served.name.is_pattern() {
+        let asked =
+            if model == resolved.model { String::new() } else { format!(", which is {}", resolved.model) };
+        line("model", &format!("{model}{asked}, one of {}", served.name.as_str()));
     } else {
         line("model", &format!("{model}, which is {}", served.name.as_str()));
     }
@@ -37,7 +41,7 @@ pub fn explain(router: &LlmRouter, model: &str, caller: Option<&str>) -> Option<
             let share =
                 if sharing.len() > 1 { format!(", {} of {total}", provider.weight) } else { String::new() };
             let head = if position == 0 { head.as_str() } else { "        or" };
-            line(head, &format!("{}{share}", provider_line(provider)));
+            line(head, &format!("{}{share}", provider_line(provider, resolved.model)));
         }
     }
     line(
@@ -118,7 +122,7 @@ fn matches(pattern: &str, model: &str) -> bool {
     }
 }
 
-fn provider_line(provider: &Provider) -> String {
+fn provider_line(provider: &Provider, asked: &str) -> String {
     let Provider { name, api, base_url, model, auth, .. } = provider;
     let key = match auth {
         Auth::ApiKey(env) => format!("with the key in {}", env.as_str()),
@@ -128,7 +132,8 @@ fn provider_line(provider: &Provider) -> String {
         Dialect::OpenAi => "OpenAI's API",
         Dialect::Anthropic => "Anthropic's API",
     };
-    format!("{}: {} at {base_url} in {api}, {key}", name.as_str(), model.as_str())
+    let model = if model.is_pattern() { asked } else { model.as_str() };
+    format!("{}: {model} at {base_url} in {api}, {key}", name.as_str())
 }
 
 fn answer_line(served: Served<'_>, asked: &str) -> String {

@@ -27,7 +27,7 @@ pub struct Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Finding {
-    pub(super) fn new(file: &str, line: Option<usize>, path: String, message: String, hint: String) -> Self {
+    pub(crate) fn new(file: &str, line: Option<usize>, path: String, message: String, hint: String) -> Self {
         Self { file: file.to_owned(), line, path, message, hint }
     }
 }

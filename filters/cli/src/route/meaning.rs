@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 
-use config::route::{Backend, Given, Route, RouteFile, Timeouts};
+use config::route::{Backend, Given, OutlierDetection, Route, RouteFile, SharedBudget, Timeouts};
 use llm_api::Dialect;
 use serde_json::{Map, Value};
 
 use super::finding::Found;
 use crate::render::{
-    AccessLog, Alias, Auth, BodyLimit, EnvoyVersion, Fallback, Limits, LlmRouter, Model, Problem, Provider,
-    Tls, Turn,
+    AccessLog, Alias, Auth, BodyLimit, Budget, EnvoyVersion, Fallback, GlobalBudget, Limit, Limits,
+    LlmRouter, Model, ModelName, OnFailure, Outliers, Problem, Provider, Refunds, Tls, Turn, Window,
 };
 
 /// The inputs; the example's in the place of what was not understood, which is noted.
@@ -40,10 +40,37 @@ pub(super) fn router(name: &str, file: &RouteFile, envoy: EnvoyVersion, found: &
         router.providers = first.providers;
         router.limits = first.limits;
         router.max_input_tokens = first.max_input_tokens;
+        router.model_counting = first.counting;
         router.more_models = models;
     }
     listener(file, &mut router, found);
+    if let Some(OutlierDetection { failures, ejection_time, .. }) = &file.outlier_detection {
+        let ejection_time = match ejection_time {
+            Some(given) => found.parse(given),
+            None => Some(Limit::seconds(30)),
+        };
+        router.outliers = ejection_time.map(|ejection_time| Outliers { failures: *failures, ejection_time });
+    }
+    if let Some(budget) = &file.shared_budget {
+        router.global_budget = shared_budget(budget, found);
+        // The service has to be told a prompt's tokens before the prompt is sent.
+        router.counting.entry("mode").or_insert_with(|| Value::from("exact"));
+    }
     router
+}
+
+fn shared_budget(given: &SharedBudget, found: &mut Found<'_>) -> Option<GlobalBudget> {
+    let default = GlobalBudget::default();
+    let service = given.service.as_ref().map(|given| found.parse(given));
+    let timeout = given.timeout.as_ref().map(|given| found.parse(given));
+    let windows = Window::ALL.into_iter().zip(given.windows);
+    Some(GlobalBudget {
+        service: service.unwrap_or(Some(default.service))?,
+        timeout: timeout.unwrap_or(Some(default.timeout))?,
+        budgets: windows.filter_map(|(window, tokens)| Some(Budget { window, tokens: tokens? })).collect(),
+        on_failure: if given.refuse { OnFailure::Refuse } else { OnFailure::Serve },
+        refunds: Refunds::None,
+    })
 }
 
 fn listener(file: &RouteFile, router: &mut LlmRouter, found: &mut Found<'_>) {
@@ -68,7 +95,7 @@ fn listener(file: &RouteFile, router: &mut LlmRouter, found: &mut Found<'_>) {
             found.push(given.order, given.path.clone(), message, hint);
         }
     }
-    if let Some((certificate, key)) = &listener.tls {
+    if let Some((certificate, key)) = &listener.tls_files {
         let (certificate, key) = (found.parse(certificate), found.parse(key));
         router.tls = certificate.zip(key).map(|(certificate, key)| Tls { certificate, key });
     }
@@ -94,7 +121,7 @@ fn models(route: &Route, found: &mut Found<'_>) -> Vec<Model> {
     let limits = limits(&route.timeouts, found);
     let mut models = Vec::new();
     for model in &route.models {
-        let name = found.parse(&model.name);
+        let name = found.take(&model.name, ModelName::pattern(&model.name.value));
         let providers: Vec<Provider> = model
             .attempts
             .iter()
@@ -113,7 +140,8 @@ fn models(route: &Route, found: &mut Found<'_>) -> Vec<Model> {
             name,
             providers,
             limits,
-            max_input_tokens: route.max_input_tokens,
+            max_input_tokens: model.max_input_tokens,
+            counting: model.counting.map(str::to_owned),
         }));
     }
     models
@@ -126,9 +154,7 @@ fn limits(timeouts: &Timeouts, found: &mut Found<'_>) -> Limits {
     let (answer, total) = (limit(&timeouts.answer), limit(&timeouts.total));
     let total = total.unwrap_or(defaults.total);
     // A short total says by itself that no part may be longer; a part that was given is the user's own contradiction.
-    let part = |given: Option<crate::render::Limit>, default: crate::render::Limit| {
-        given.unwrap_or(default.min(total))
-    };
+    let part = |given: Option<Limit>, default: Limit| given.unwrap_or(default.min(total));
     let limits = Limits {
         first_byte: part(first_byte, defaults.first_byte),
         idle: part(idle, defaults.idle),
@@ -152,7 +178,7 @@ fn provider(backend: &Backend, turn: Turn, found: &mut Found<'_>) -> Option<Prov
         Dialect::Anthropic => Provider::anthropic(),
     };
     let name = found.parse(&backend.name);
-    let model = found.parse(&backend.model);
+    let model = found.take(&backend.model, ModelName::pattern(&backend.model.value));
     let base_url = match &backend.base_url {
         Some(given) => found.parse(given),
         None => Some(own.base_url),
@@ -164,6 +190,17 @@ fn provider(backend: &Backend, turn: Turn, found: &mut Found<'_>) -> Option<Prov
     let mut extra = Map::new();
     if let Some(tokens) = backend.default_max_tokens {
         extra.insert("default_max_tokens".to_owned(), Value::from(tokens));
+    }
+    let mut member = |key: &str, value: Value| extra.insert(key.to_owned(), value);
+    if !backend.headers.is_empty() {
+        let headers = backend.headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        member("headers", Value::Object(headers.collect()));
+    }
+    if !backend.pass_request_headers.is_empty() {
+        member("pass_request_headers", backend.pass_request_headers.clone().into());
+    }
+    if !backend.pass_response_headers.is_empty() {
+        member("pass_response_headers", backend.pass_response_headers.clone().into());
     }
     Some(Provider {
         name: name?,

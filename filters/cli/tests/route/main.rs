@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod fuller;
+mod kubernetes;
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 

@@ -44,6 +44,18 @@ pub struct RouteFile {
     pub counting: Option<String>,
     /// Where clients connect.
     pub listener: Listener,
+    /// Labels of everything that is rendered for Kubernetes.
+    pub labels: Vec<(String, String)>,
+    /// Annotations of everything that is rendered for Kubernetes.
+    pub annotations: Vec<(String, String)>,
+    /// The budget that all gateways share.
+    pub shared_budget: Option<SharedBudget>,
+    /// When a provider's address is left out.
+    pub outlier_detection: Option<OutlierDetection>,
+    /// How many gateways there are.
+    pub replicas: Option<Given<u64>>,
+    /// Where the first budget stands that is not shared.
+    pub own_budget: Option<Given<()>>,
     /// Where callers are told apart without anybody having said who they are; the first budget that does.
     pub budget_by_default_header: Option<Given<()>>,
 }
@@ -54,15 +66,13 @@ pub struct Route {
     /// Its name.
     pub name: Given<String>,
     /// The namespace that it is for.
-    pub namespace: Option<String>,
+    pub namespace: Option<Given<String>>,
     /// Its models, in the order of their first backends.
     pub models: Vec<Model>,
     /// Further names: the name or pattern, and the model.
     pub aliases: Vec<(Given<String>, String)>,
     /// How long anything may take.
     pub timeouts: Timeouts,
-    /// The most tokens that a prompt may have.
-    pub max_input_tokens: Option<u64>,
 }
 
 /// A model as clients see it.
@@ -72,6 +82,10 @@ pub struct Model {
     pub name: Given<String>,
     /// Who serves it: a list for each attempt, of those that share it by their weights. No list is empty.
     pub attempts: Vec<Vec<Backend>>,
+    /// How its tokens are counted, where it differs.
+    pub counting: Option<&'static str>,
+    /// The most tokens that a prompt may have.
+    pub max_input_tokens: Option<u64>,
 }
 
 /// A model at a provider.
@@ -91,6 +105,40 @@ pub struct Backend {
     pub key: Option<Given<String>>,
     /// `max_tokens` where the client gave none.
     pub default_max_tokens: Option<u64>,
+    /// The Secret of its key, and the entry in it.
+    pub secret: Option<(String, String)>,
+    /// Headers that are set on requests to it.
+    pub headers: Vec<(String, String)>,
+    /// Client headers that may go to it.
+    pub pass_request_headers: Vec<String>,
+    /// Its headers that may go to clients.
+    pub pass_response_headers: Vec<String>,
+}
+
+/// When a provider's address is left out, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutlierDetection {
+    /// Where it stands.
+    pub place: Given<()>,
+    /// How many failures one after the other.
+    pub failures: u32,
+    /// For how long.
+    pub ejection_time: Option<Given<String>>,
+}
+
+/// A budget that all gateways share, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedBudget {
+    /// Where it stands.
+    pub place: Given<()>,
+    /// Tokens in a minute, an hour and a day.
+    pub windows: [Option<u32>; 3],
+    /// Where the rate limit service is.
+    pub service: Option<Given<String>>,
+    /// How long it may take.
+    pub timeout: Option<Given<String>>,
+    /// Whether requests are refused while it does not answer.
+    pub refuse: bool,
 }
 
 /// Time limits as they were written.
@@ -113,8 +161,12 @@ pub struct Listener {
     pub address: Option<Given<String>>,
     /// `ADDRESS:PORT` of Envoy's admin interface.
     pub admin: Option<Given<String>>,
+    /// Where its certificate is said.
+    pub tls: Option<Given<()>>,
     /// Certificate and key, files.
-    pub tls: Option<(Given<String>, Given<String>)>,
+    pub tls_files: Option<(Given<String>, Given<String>)>,
+    /// The Secret with both.
+    pub tls_secret: Option<Given<String>>,
     /// The largest body, in bytes.
     pub max_body_bytes: Option<Given<u64>>,
     /// The certificate authorities of providers, a file.

@@ -1,6 +1,6 @@
 //! `ai-filters render gateway-api`: the example router as manifests for Envoy Gateway.
 
-use ai_filters::render::{GatewayApi, Infrastructure, Problems, manifests};
+use ai_filters::render::{GatewayApi, Infrastructure, Place, Pods, Problems, manifests};
 
 use super::{Failure, Options, write};
 
@@ -27,7 +27,8 @@ impl GatewayOptions {
         let gateway = GatewayApi {
             router: self.router.router()?,
             gateway_image: self.gateway_image.clone(),
-            infrastructure: Infrastructure::Kubernetes { provider_image: self.provider_image.clone() },
+            infrastructure: Infrastructure::Kubernetes(Pods::with_image(self.provider_image.clone())),
+            place: Place::default(),
         };
         gateway.check()?;
         Ok(gateway)

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ai_filters::render::{
-    ComposeFiles, EnvoyVersion, LlmRouter, bootstrap, compose, example_env, on_scripted_providers,
+    ComposeFiles, EnvoyVersion, GatewayApi, GatewayVersion, Infrastructure, LlmRouter, bootstrap, compose,
+    example_env, manifests, on_scripted_providers, service_config,
 };
-use ai_filters::route::{explain, read};
+use ai_filters::route::{Cluster, SECRET_NAME, Target, explain, is_secret_name, read_for};
 use clap::ValueEnum;
 
 use super::super::{Failure, print, read as read_file};
@@ -22,7 +23,7 @@ pub(in crate::commands) struct RouteOptions {
     file: PathBuf,
     /// What to make of it.
     #[arg(long, value_name = "WHAT", default_value = "envoy")]
-    to: Target,
+    to: What,
     /// Where to write it; stdout without. With `--to compose` the bootstrap is written beside it, as `envoy.yaml`, and
     /// `.env.example`.
     #[arg(long, short, value_name = "FILE")]
@@ -44,6 +45,22 @@ pub(in crate::commands) struct RouteOptions {
     /// Where Envoy's statistics can be scraped, and nothing else of its admin interface. With `--monitoring` that is 0.0.0.0:9902.
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
+    /// Where to write the rate limit service's own file, where the file has a `sharedBudget`. With `--to compose` it is written beside the
+    /// output, as `ratelimit.yaml`.
+    #[arg(long, value_name = "FILE")]
+    service_config: Option<PathBuf>,
+    /// With `--to kubernetes`: the Envoy Gateway that will read it.
+    #[arg(long, value_name = "VERSION", default_value = "1.9")]
+    gateway_version: GatewayVersion,
+    /// With `--to kubernetes`: ai-gateway's image, which the control plane fetches.
+    #[arg(long, value_name = "IMAGE", default_value_t = GatewayApi::example().gateway_image)]
+    gateway_image: String,
+    /// With `--to kubernetes`: ai-provider's image, which the kubelet mounts into Envoy's pods.
+    #[arg(long, value_name = "IMAGE", default_value_t = GatewayApi::example_provider_image())]
+    provider_image: String,
+    /// With `--to kubernetes`: the Secret of the certificate that clients are shown, where the file does not say it.
+    #[arg(long, value_name = "NAME", value_parser = secret_name)]
+    tls_secret: Option<String>,
     /// Check it and render nothing: problems and warnings, and an exit code for a pipeline.
     #[arg(long, conflicts_with_all = ["output", "explain"])]
     validate_only: bool,
@@ -59,11 +76,13 @@ pub(in crate::commands) struct RouteOptions {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Target {
+enum What {
     /// An Envoy bootstrap.
     Envoy,
     /// A file for docker compose, and that bootstrap.
     Compose,
+    /// Manifests for Envoy Gateway.
+    Kubernetes,
 }
 
 impl RouteOptions {
@@ -75,10 +94,10 @@ impl RouteOptions {
             self.file.file_name().map_or_else(|| path.clone(), |name| name.to_string_lossy().into_owned());
         let name = if path == "-" { "stdin".to_owned() } else { name };
         let understood =
-            read(&name, &text, self.envoy_version).map_err(|found| problems(found.to_string()))?;
+            read_for(&name, &text, &self.target()).map_err(|found| problems(found.to_string()))?;
         let warnings: Vec<String> =
             understood.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
-        let mut router = understood.router;
+        let (mut router, cluster) = (understood.router, understood.cluster);
         let metrics = self.monitoring.as_ref().map(|_| SocketAddr::from(([0, 0, 0, 0], METRICS_PORT)));
         router.metrics = self.metrics.or(metrics);
         self.check(&router).map_err(problems)?;
@@ -95,10 +114,34 @@ impl RouteOptions {
         if self.validate_only {
             return print(&format!("{name}: valid\n"));
         }
-        match self.to {
-            Target::Envoy => write(self.output.as_deref(), &bootstrap(&router)),
-            Target::Compose => self.compose(&router),
+        if let (Some(path), Some(budget)) = (&self.service_config, &router.global_budget) {
+            write(Some(path), &service_config(budget))?;
         }
+        match self.to {
+            What::Envoy => write(self.output.as_deref(), &bootstrap(&router)),
+            What::Compose => self.compose(&router),
+            What::Kubernetes => self.kubernetes(router, cluster),
+        }
+    }
+
+    fn target(&self) -> Target {
+        match self.to {
+            What::Envoy | What::Compose => Target::Envoy(self.envoy_version),
+            What::Kubernetes => {
+                Target::Kubernetes { version: self.gateway_version, tls_secret: self.tls_secret.clone() }
+            }
+        }
+    }
+
+    fn kubernetes(&self, router: LlmRouter, cluster: Cluster) -> Result<(), Failure> {
+        let gateway = GatewayApi {
+            router,
+            gateway_image: self.gateway_image.clone(),
+            infrastructure: Infrastructure::Kubernetes(cluster.pods(self.provider_image.clone())),
+            place: cluster.place,
+        };
+        gateway.check().map_err(|problems| Failure::Problems(problems.to_string()))?;
+        write(self.output.as_deref(), &manifests(&gateway))
     }
 
     fn compose(&self, router: &LlmRouter) -> Result<(), Failure> {
@@ -116,9 +159,18 @@ impl RouteOptions {
             monitoring: self.monitoring.clone(),
             scripted: self.mock.clone(),
         };
+        if let Some(budget) = &router.global_budget {
+            let (host, port) = (budget.service.host(), budget.service.port());
+            tell(&[format!(
+                "warning: spec.sharedBudget: the rate limit service and its Redis are not in this file, and the gateway asks for them at {host}:{port}\n  hint: add the services `ratelimit` and `redis` of envoy-configs/global-budget/docker-compose.yaml"
+            )]);
+        }
         if let Some(output) = &self.output {
             let beside = |name: &str| output.parent().unwrap_or(Path::new("")).join(name);
             write(Some(&beside(file)), &bootstrap(router))?;
+            if let (None, Some(budget)) = (&self.service_config, &router.global_budget) {
+                write(Some(&beside("ratelimit.yaml")), &service_config(budget))?;
+            }
             if self.mock.is_none() {
                 write(Some(&beside(".env.example")), &example_env(router))?;
             }
@@ -128,9 +180,13 @@ impl RouteOptions {
 
     /// What the options have to do with each other and with the file.
     fn check(&self, router: &LlmRouter) -> Result<(), String> {
-        let alone = matches!(self.to, Target::Envoy) && (self.monitoring.is_some() || self.mock.is_some());
+        let alone = !matches!(self.to, What::Compose) && (self.monitoring.is_some() || self.mock.is_some());
         if alone {
             return Err("--monitoring and --mock are for compose\nhint: --to compose".to_owned());
+        }
+        if matches!(self.to, What::Kubernetes) && self.metrics.is_some() {
+            return Err("--metrics is for a bootstrap: Envoy Gateway's Envoys have such a listener anyway\nhint: docs/observability.md"
+                .to_owned());
         }
         if router.listen.ip().is_loopback() && (self.monitoring.is_some() || self.mock.is_some()) {
             return Err("--monitoring and --mock need services that reach each other by name, and a gateway on loopback has the \
@@ -148,6 +204,10 @@ fn tell(warnings: &[String]) {
         // Nobody is left to tell where stderr is gone.
         let _ = writeln!(std::io::stderr(), "{warning}");
     }
+}
+
+fn secret_name(text: &str) -> Result<String, String> {
+    if is_secret_name(text) { Ok(text.to_owned()) } else { Err(SECRET_NAME.to_owned()) }
 }
 
 /// `1.40`, `1.40.0`, `v1.40.0`

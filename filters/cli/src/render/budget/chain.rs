@@ -197,7 +197,7 @@ pub(in crate::render) fn cluster(router: &LlmRouter, budget: &GlobalBudget) -> M
             "explicit_http_config",
             Map::new().with("http2_protocol_options", Map::new().with("connection_keepalive", ping)),
         );
-    clusters::base(router.limits, CLUSTER, endpoints).with(
+    clusters::base(router.limits, None, CLUSTER, endpoints).with(
         "typed_extension_protocol_options",
         Map::new().with("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", options),
     )

@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::super::{clusters, filter_config, wasm};
 use super::{
-    ENVOY_GATEWAY, GATEWAY, GatewayApi, Infrastructure, LISTENER, NAMESPACE, PROVIDER_MODULE, ROUTE,
-    reference, resource, this_gateway, traffic,
+    ENVOY_GATEWAY, GATEWAY, GatewayApi, Infrastructure, PROVIDER_MODULE, reference, this_gateway, traffic,
 };
 use crate::yaml::{List, Map, Yaml};
 
@@ -22,7 +21,7 @@ pub(super) fn resources(gateway: &GatewayApi) -> Vec<Map> {
             .with("targetRef", this_gateway())
             .with("type", "JSONPatch")
             .with("jsonPatches", patches);
-        resource(ENVOY_GATEWAY, "EnvoyPatchPolicy", GATEWAY).with("spec", spec)
+        gateway.resource(ENVOY_GATEWAY, "EnvoyPatchPolicy", GATEWAY).with("spec", spec)
     });
     extension.into_iter().chain(patched).collect()
 }
@@ -44,12 +43,15 @@ fn extension(gateway: &GatewayApi) -> Map {
     // It was rendered as JSON a line above: what cannot be read here cannot be written there.
     let wasm =
         wasm.with_some("config", serde_json::from_str(&configuration).ok().map(|value: Value| json(&value)));
-    let route = reference("gateway.networking.k8s.io", "HTTPRoute", ROUTE);
+    let routes: List = traffic::routes(gateway)
+        .iter()
+        .map(|route| reference("gateway.networking.k8s.io", "HTTPRoute", &route.name))
+        .collect();
     let spec = Map::new()
-        .why("The route alone: others may stand behind the same Gateway, and their paths are none of this filter's.")
-        .with("targetRefs", List::new().item(route))
+        .why("These routes alone: others may stand behind the same Gateway, and their paths are none of this filter's.")
+        .with("targetRefs", routes)
         .with("wasm", List::new().item(wasm));
-    resource(ENVOY_GATEWAY, "EnvoyExtensionPolicy", FILTER).with("spec", spec)
+    gateway.resource(ENVOY_GATEWAY, "EnvoyExtensionPolicy", FILTER).with("spec", spec)
 }
 
 fn patches(gateway: &GatewayApi) -> List {
@@ -57,22 +59,24 @@ fn patches(gateway: &GatewayApi) -> List {
     if gateway.held() {
         patches = patches
             .why("Headers wait until the filter has read the body; without it Envoy would stop the body too.")
-            .item(of_filter("allow_on_headers_stop_iteration", true.into()))
+            .item(of_filter(gateway, "allow_on_headers_stop_iteration", true.into()))
             .why("A trap takes this worker's VM down; by default every later request would be answered 503, for ever.")
-            .item(of_filter("failure_policy", "FAIL_RELOAD".into()));
+            .item(of_filter(gateway, "failure_policy", "FAIL_RELOAD".into()));
     }
     if gateway.router.filters.provider() {
-        for (index, rule) in traffic::rules(&gateway.router).iter().enumerate() {
-            patches = patches
-                .why("ai-provider stands in the clusters: one for each rule of the route, in its order.")
-                .item(of_cluster(gateway, index, rule));
+        for route in traffic::routes(gateway) {
+            for (index, rule) in route.rules.iter().enumerate() {
+                patches = patches
+                    .why("ai-provider stands in the clusters: one for each rule of the route, in its order.")
+                    .item(of_cluster(gateway, &route.name, index, rule));
+            }
         }
     }
     // Any patch needs a target, and a router without one has to run without.
     if matches!(gateway.infrastructure, Infrastructure::Host { .. }) && patches != List::new() {
         patches = patches.why("Clients of this machine alone.").item(patch(
             LISTENER_TYPE,
-            &listener(),
+            &listener(gateway),
             Map::new()
                 .with("op", "replace")
                 .with("path", "/address/socket_address/address")
@@ -82,8 +86,8 @@ fn patches(gateway: &GatewayApi) -> List {
     patches
 }
 
-fn listener() -> String {
-    format!("{NAMESPACE}/{GATEWAY}/{LISTENER}")
+fn listener(gateway: &GatewayApi) -> String {
+    format!("{}/{GATEWAY}/{}", gateway.place.namespace, gateway.listener())
 }
 
 fn patch(kind: &str, name: &str, operation: Map) -> Map {
@@ -91,15 +95,15 @@ fn patch(kind: &str, name: &str, operation: Map) -> Map {
 }
 
 /// A member of ai-gateway's plugin configuration.
-fn of_filter(member: &str, value: Yaml) -> Map {
+fn of_filter(gateway: &GatewayApi, member: &str, value: Yaml) -> Map {
     let at = format!("..http_filters[?(@.typed_config.config.name=='{FILTER}')].typed_config.config");
     let operation =
         Map::new().with("op", "add").with("jsonPath", at).with("path", member).with("value", value);
-    patch(LISTENER_TYPE, &listener(), operation)
+    patch(LISTENER_TYPE, &listener(gateway), operation)
 }
 
 /// The upstream filters of the cluster of a rule.
-fn of_cluster(gateway: &GatewayApi, index: usize, rule: &traffic::Rule<'_>) -> Map {
+fn of_cluster(gateway: &GatewayApi, route: &str, index: usize, rule: &traffic::Rule<'_>) -> Map {
     let module = super::super::FilePath::of_example(PROVIDER_MODULE);
     let filter = wasm::Filter {
         module: &module,
@@ -111,7 +115,7 @@ fn of_cluster(gateway: &GatewayApi, index: usize, rule: &traffic::Rule<'_>) -> M
         .with("op", "add")
         .with("path", "/typed_extension_protocol_options")
         .with("value", clusters::protocol(rule.alpn(), Some(filter)));
-    patch(CLUSTER_TYPE, &format!("httproute/{NAMESPACE}/{ROUTE}/rule/{index}"), operation)
+    patch(CLUSTER_TYPE, &format!("httproute/{}/{route}/rule/{index}", gateway.place.namespace), operation)
 }
 
 /// A filter's configuration as YAML. It holds objects, lists, texts, booleans and whole numbers; anything else is told as text.

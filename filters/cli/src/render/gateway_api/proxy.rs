@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::super::{AccessLog, Provider, listener, stats};
 use super::{
-    ENVOY_GATEWAY, GATEWAY, GATEWAY_API, GatewayApi, Infrastructure, LISTENER, NAMESPACE, PROVIDER_MODULE,
-    duration, reference, resource, this_gateway,
+    ENVOY_GATEWAY, GATEWAY, GATEWAY_API, GatewayApi, Infrastructure, PROVIDER_MODULE, Pods, duration,
+    reference, this_gateway,
 };
 use crate::yaml::{List, Map};
 
@@ -15,14 +15,14 @@ const VOLUME: &str = "ai-provider";
 const WORKERS: u64 = 1;
 
 pub(super) fn resources(gateway: &GatewayApi) -> Vec<Map> {
-    vec![envoy_proxy(gateway), class(), the_gateway(gateway), client_traffic(gateway)]
+    vec![envoy_proxy(gateway), class(gateway), the_gateway(gateway), client_traffic(gateway)]
 }
 
-fn class() -> Map {
+fn class(gateway: &GatewayApi) -> Map {
     Map::new()
         .with("apiVersion", GATEWAY_API)
         .with("kind", "GatewayClass")
-        .with("metadata", Map::new().with("name", GATEWAY).inline())
+        .with("metadata", gateway.place.described(Map::new().with("name", GATEWAY)))
         .with(
             "spec",
             Map::new().with("controllerName", "gateway.envoyproxy.io/gatewayclass-controller").with(
@@ -31,7 +31,7 @@ fn class() -> Map {
                     .with("group", "gateway.envoyproxy.io")
                     .with("kind", "EnvoyProxy")
                     .with("name", GATEWAY)
-                    .with("namespace", NAMESPACE)
+                    .with("namespace", gateway.place.namespace.as_str())
                     .inline(),
             ),
         )
@@ -39,8 +39,8 @@ fn class() -> Map {
 
 fn envoy_proxy(gateway: &GatewayApi) -> Map {
     let provider = match &gateway.infrastructure {
-        Infrastructure::Kubernetes { provider_image } => {
-            Map::new().with("type", "Kubernetes").with("kubernetes", deployment(gateway, provider_image))
+        Infrastructure::Kubernetes(pods) => {
+            Map::new().with("type", "Kubernetes").with("kubernetes", deployment(gateway, pods))
         }
         Infrastructure::Host { envoy } => Map::new()
             .with("type", "Host")
@@ -67,7 +67,7 @@ fn envoy_proxy(gateway: &GatewayApi) -> Map {
                 Map::new().with("accessLog", Map::new().with("settings", List::new().item(setting))),
             );
     }
-    resource(ENVOY_GATEWAY, "EnvoyProxy", GATEWAY).with("spec", spec)
+    gateway.resource(ENVOY_GATEWAY, "EnvoyProxy", GATEWAY).with("spec", spec)
 }
 
 /// What Envoy Gateway's own bootstrap lacks of how statistics are told.
@@ -78,15 +78,13 @@ fn statistics() -> List {
 }
 
 /// The pod: the keys in its environment, ai-provider's module in a volume.
-fn deployment(gateway: &GatewayApi, provider_image: &str) -> Map {
+fn deployment(gateway: &GatewayApi, pods: &Pods) -> Map {
     let mut keys = List::new();
-    for provider in &gateway.router.providers {
-        let Some(env) = provider.key_env() else { continue };
-        let secret = Map::new().with("name", secret(provider)).with("key", "key").inline();
+    for env in gateway.secrets() {
+        let (name, key) = pods.secret(env);
+        let secret = Map::new().with("name", name).with("key", key).inline();
         keys = keys.item(
-            Map::new()
-                .with("name", env.as_str())
-                .with("valueFrom", Map::new().with("secretKeyRef", secret).inline()),
+            Map::new().with("name", env).with("valueFrom", Map::new().with("secretKeyRef", secret).inline()),
         );
     }
     let mut container = Map::new().why("The Envoy that this is tested with.").with("image", ENVOY_IMAGE);
@@ -96,11 +94,17 @@ fn deployment(gateway: &GatewayApi, provider_image: &str) -> Map {
             .with("env", keys);
     }
     let mut deployment = Map::new();
+    if let Some(replicas) = pods.replicas {
+        deployment = deployment.with("replicas", u64::from(replicas));
+    }
     if gateway.router.filters.provider() {
         let directory = PROVIDER_MODULE.rsplit_once('/').map_or(PROVIDER_MODULE, |(directory, _)| directory);
         let mount =
             Map::new().with("name", VOLUME).with("mountPath", directory).with("readOnly", true).inline();
-        let image = Map::new().with("reference", provider_image).with("pullPolicy", "IfNotPresent").inline();
+        let image = Map::new()
+            .with("reference", pods.provider_image.as_str())
+            .with("pullPolicy", "IfNotPresent")
+            .inline();
         let volume = Map::new().with("name", VOLUME).with("image", image);
         container = container.with("volumeMounts", List::new().item(mount));
         deployment = deployment.with(
@@ -113,17 +117,23 @@ fn deployment(gateway: &GatewayApi, provider_image: &str) -> Map {
     Map::new().with("envoyDeployment", deployment.with("container", container))
 }
 
-/// The Secret that holds a provider's key.
-fn secret(provider: &Provider) -> String {
-    format!("{}-key", provider.name.as_str())
-}
-
 fn the_gateway(gateway: &GatewayApi) -> Map {
     let listener = Map::new()
-        .with("name", LISTENER)
-        .with("protocol", "HTTP")
+        .with("name", gateway.listener())
+        .with("protocol", if gateway.place.tls_secret.is_some() { "HTTPS" } else { "HTTP" })
         .with("port", u64::from(gateway.router.listen.port()));
-    resource(GATEWAY_API, "Gateway", GATEWAY).with(
+    let certificate = |secret: &String| {
+        let reference = Map::new().with("kind", "Secret").with("name", secret.as_str()).inline();
+        Map::new().with("mode", "Terminate").with("certificateRefs", List::new().item(reference).inline())
+    };
+    let listener = listener
+        .with_some("tls", gateway.place.tls_secret.as_ref().map(certificate))
+        .why("Routes of other namespaces would be served with these budgets and keys.")
+        .with(
+            "allowedRoutes",
+            Map::new().with("namespaces", Map::new().with("from", "Same").inline()).inline(),
+        );
+    gateway.resource(GATEWAY_API, "Gateway", GATEWAY).with(
         "spec",
         Map::new().with("gatewayClassName", GATEWAY).with("listeners", List::new().item(listener)),
     )
@@ -140,7 +150,7 @@ fn client_traffic(gateway: &GatewayApi) -> Map {
         .with("requestReceivedTimeout", seconds(listener::REQUEST_SECONDS))
         .with("idleTimeout", seconds(listener::IDLE_CONNECTION_SECONDS))
         .why("While a provider thinks, nothing moves on the client's side: only the total may end that. Routes have the rest.")
-        .with("streamIdleTimeout", duration(router.limits.total.duration()));
+        .with("streamIdleTimeout", duration(router.longest().duration()));
     let spec = Map::new()
         .with("targetRefs", List::new().item(this_gateway()))
         .why(
@@ -169,7 +179,7 @@ fn client_traffic(gateway: &GatewayApi) -> Map {
         .with("path", Map::new().with("escapedSlashesAction", "RejectRequest").inline())
         .why("HTTP/2 providers are told the scheme that their own connection has, not the client's.")
         .with("scheme", "MatchBackend");
-    resource(ENVOY_GATEWAY, "ClientTrafficPolicy", GATEWAY).with("spec", spec)
+    gateway.resource(ENVOY_GATEWAY, "ClientTrafficPolicy", GATEWAY).with("spec", spec)
 }
 
 /// The Gateway's `Backend` of that name, as a target.

@@ -13,6 +13,7 @@ fn host(providers: &[(&str, &str)]) -> GatewayApi {
         router,
         gateway_image: "127.0.0.1:5000/ai-gateway:1".to_owned(),
         infrastructure: Infrastructure::Host { envoy: "1.40.0".to_owned() },
+        place: Place::default(),
     }
 }
 
@@ -33,9 +34,15 @@ fn what_a_cluster_cannot_hold_is_refused() {
     let problems = |gateway: &GatewayApi| gateway.check().unwrap_err().to_string();
     let tls = host(&[("openai", "https://127.0.0.1:8000/v1")]);
     assert!(problems(&tls).contains("`openai`"), "{}", problems(&tls));
-    let infrastructure = Infrastructure::Kubernetes { provider_image: "ghcr.io/a/b:1".to_owned() };
+    let infrastructure = Infrastructure::Kubernetes(Pods::with_image("ghcr.io/a/b:1".to_owned()));
     let pods = GatewayApi { infrastructure, ..host(&[("openai", "http://127.0.0.1:8000/v1")]) };
     assert!(problems(&pods).contains("`openai`"), "{}", problems(&pods));
+    let mut third = host(&[]);
+    third.router.providers.push(crate::render::Provider {
+        name: "third".parse().unwrap(),
+        ..crate::render::Provider::openai()
+    });
+    assert!(problems(&third).contains("two ranks"), "{}", problems(&third));
     let named = host(&[("open_ai", "https://api.openai.com/v1")]);
     assert!(problems(&named).contains("`open_ai`"), "{}", problems(&named));
 }

@@ -252,7 +252,7 @@ pub(super) fn said(variable: &str) -> String {
     }
 }
 
-fn headers(field: &Field<Map<String>>, findings: &mut Findings) -> Option<Vec<(String, String)>> {
+pub(super) fn headers(field: &Field<Map<String>>, findings: &mut Findings) -> Option<Vec<(String, String)>> {
     let entries = match field {
         Field::Missing => return Some(Vec::new()),
         Field::Wrong => return None,
@@ -281,7 +281,7 @@ fn headers(field: &Field<Map<String>>, findings: &mut Findings) -> Option<Vec<(S
     (headers.len() == entries.len()).then_some(headers)
 }
 
-fn header_names(
+pub(super) fn header_names(
     field: &Field<List<String>>,
     findings: &mut Findings,
     check: impl Fn(&str) -> Result<String, Fault>,
@@ -294,7 +294,7 @@ fn header_names(
 }
 
 /// Which of the two would win is nothing that a reader of the file could know.
-fn set_and_passed(passed: &List<String>, set: &[(String, String)], findings: &mut Findings) {
+pub(super) fn set_and_passed(passed: &List<String>, set: &[(String, String)], findings: &mut Findings) {
     for name in &passed.items {
         if set.iter().any(|(set, _)| set.eq_ignore_ascii_case(&name.value)) {
             let message = format!("{} is set by `headers` already", quoted(&name.value));

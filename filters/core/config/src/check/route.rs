@@ -3,6 +3,9 @@
 
 mod backend;
 mod lowered;
+mod metadata;
+mod settings;
+mod shared_budget;
 mod token_budget;
 
 use std::collections::BTreeSet;
@@ -25,15 +28,16 @@ pub(crate) fn file(raw: Vec<RawRoute>, env: Env<'_>, findings: &mut Findings) ->
             continue;
         }
         let metadata = route.metadata.into_given().map(|at| at.value);
-        let (name, namespace) = match metadata {
-            Some(metadata) => (metadata.name.into_given(), metadata.namespace.into_given()),
-            None => (None, None),
+        let Some(metadata::Metadata { name, namespace }) =
+            metadata.and_then(|metadata| metadata::of(metadata, &mut file, findings))
+        else {
+            continue;
         };
-        let Some(name) = name.map(Given::from) else { continue };
         names.unique(Kind::Route, &name, &name.value, findings);
         let Some(At { value: spec, .. }) = route.spec.into_given() else { continue };
-        let models = backend::models(&spec.backends, &mut names, findings);
-        shared.max_input_tokens(&models, &spec.max_input_tokens);
+        let mut models = backend::models(&spec.backends, &mut names, findings);
+        settings::apply(&mut models, &spec.models, &spec.max_input_tokens, &spec.backends, findings);
+        shared.models(&models, &spec.max_input_tokens);
         let limits = token_budget::limits(&spec.rate_limit, several.then_some((&name, &models)), findings);
         if file.budget_by_default_header.is_none() {
             file.budget_by_default_header = limits.first().map(|limit| Given::place(&limit.place));
@@ -44,25 +48,30 @@ pub(crate) fn file(raw: Vec<RawRoute>, env: Env<'_>, findings: &mut Findings) ->
             let pattern = alias.value.pattern.given()?;
             Some((Given::copy(pattern), alias.value.model.given()?.value.clone()))
         });
-        let route = Route {
-            namespace: namespace.map(|at| at.value),
-            models,
-            aliases: aliases.collect(),
-            timeouts: timeouts(spec.timeouts),
-            max_input_tokens: spec.max_input_tokens.given().map(|at| at.value),
-            name,
-        };
+        let route =
+            Route { namespace, models, aliases: aliases.collect(), timeouts: timeouts(spec.timeouts), name };
         shared.aliases(spec.aliases);
         once("identity", &mut shared.identity, spec.identity, findings);
         once("budgets", &mut shared.budgets, spec.budgets, findings);
         once("prices", &mut shared.prices, spec.prices, findings);
         once("counting", &mut shared.counting, spec.counting, findings);
         once("listener", &mut shared.listener, spec.listener, findings);
+        once("sharedBudget", &mut shared.shared_budget, spec.shared_budget, findings);
+        once("outlierDetection", &mut shared.outlier_detection, spec.outlier_detection, findings);
+        once("replicas", &mut shared.replicas, spec.replicas, findings);
         file.routes.push(route);
     }
+    let shared_budget = shared.shared_budget.given().map(|at| Given::place(&at.place));
+    let per_caller = shared.budget_per_caller().or(shared_budget);
     if !shared.identity.is_missing() {
         file.budget_by_default_header = None;
+    } else if file.budget_by_default_header.is_none() {
+        file.budget_by_default_header = per_caller;
     }
+    file.shared_budget = shared_budget::of(&shared.shared_budget, findings);
+    file.outlier_detection = shared_budget::outliers(&shared.outlier_detection, findings);
+    file.replicas = shared_budget::replicas(&shared.replicas, findings);
+    file.own_budget = shared.first_budget();
     shared.check(&mut file, env, findings);
     file
 }
@@ -127,15 +136,32 @@ fn timeouts(field: Field<RawTimeouts>) -> Timeouts {
     }
 }
 
-fn listener(raw: RawListener) -> Listener {
-    let tls = raw
-        .tls
-        .into_given()
-        .and_then(|At { value: tls, .. }| Some((given(tls.certificate)?, given(tls.key)?)));
+fn listener(raw: RawListener, findings: &mut Findings) -> Listener {
+    if let Some(At { place, value: tls }) = raw.tls.given() {
+        let hint = "write `certificate` and `key`, two files, or `secretName` where it is for Kubernetes";
+        match (tls.certificate.is_missing(), tls.key.is_missing()) {
+            (true, true) if tls.secret_name.is_missing() => {
+                findings.report(place, Fault::new("names no certificate", hint));
+            }
+            (true, false) => {
+                findings.report(&place.missing("certificate"), Fault::new("missing field", hint))
+            }
+            (false, true) => findings.report(&place.missing("key"), Fault::new("missing field", hint)),
+            _ => {}
+        }
+    }
+    let tls_place = raw.tls.given().map(|at| Given::place(&at.place));
+    let tls = raw.tls.into_given().map(|at| at.value);
+    let (tls_files, tls_secret) = match tls {
+        Some(tls) => (given(tls.certificate).zip(given(tls.key)), given(tls.secret_name)),
+        None => (None, None),
+    };
     Listener {
         address: given(raw.address),
         admin: given(raw.admin),
-        tls,
+        tls: tls_place,
+        tls_files,
+        tls_secret,
         max_body_bytes: given(raw.max_body_bytes),
         ca_bundle: given(raw.ca_bundle),
         access_log: raw.access_log.given().map(|at| at.value),

@@ -4,11 +4,11 @@ use crate::json::Node;
 use crate::place::Place;
 use crate::problem::Findings;
 use crate::raw::budgets::RawBudgets;
-use crate::raw::counting::RawCounting;
+use crate::raw::counting::{RawCounting, RawMode};
 use crate::raw::gateway::RawAlias;
 use crate::raw::identity::RawIdentity;
 use crate::raw::prices::RawPrice;
-use crate::read::{List, Read};
+use crate::read::{List, Map, Read};
 
 /// What is said to somebody who writes a key into the file.
 const KEYS_COME_FROM_THE_ENVIRONMENT: &str =
@@ -41,14 +41,21 @@ section! {
         name: String,
     }
     optional {
-        /// The namespace that it is for.
-        #[schema(extend("minLength" = 1))]
+        /// The namespace of what is rendered for Kubernetes; one for all routes of a file.
+        #[schema(extend("minLength" = 1, "maxLength" = 63, "pattern" = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
         namespace: String,
+        /// Labels of everything that is rendered for Kubernetes.
+        #[schema(extend("default" = {}))]
+        labels: Map<String>,
+        /// Annotations of everything that is rendered for Kubernetes.
+        #[schema(extend("default" = {}))]
+        annotations: Map<String>,
     }
 }
 
 section! {
-    /// What a route does. `identity`, `budgets`, `prices`, `counting` and `listener` hold for the whole file: one of its routes says them.
+    /// What a route does. `identity`, `budgets`, `sharedBudget`, `outlierDetection`, `replicas`, `prices`, `counting` and `listener` hold for
+    /// the whole file: one of its routes says them.
     #[schema(rename = "Spec")]
     struct RawSpec;
     required {
@@ -60,6 +67,9 @@ section! {
         /// Further names for models.
         #[schema(extend("default" = []))]
         aliases: List<RawAlias>,
+        /// What is different for one of the models.
+        #[schema(extend("default" = []))]
+        models: List<RawModelSettings>,
         /// How long anything may take, for the models of this route.
         timeouts: RawTimeouts,
         /// The most tokens that a prompt may have, for the models of this route.
@@ -69,6 +79,13 @@ section! {
         rate_limit as "rateLimit": RawRateLimit,
         /// Further budgets: `budgets` in ai-gateway's configuration.
         budgets: Kept<RawBudgets>,
+        /// A budget that all gateways of a fleet share, kept by the rate limit service.
+        shared_budget as "sharedBudget": RawSharedBudget,
+        /// When a provider's address is left out for a while, because it does nothing but fail. Never, where it is absent.
+        outlier_detection as "outlierDetection": RawOutlierDetection,
+        /// How many gateways run on this file, each with budgets of its own.
+        #[schema(extend("minimum" = 1, "maximum" = 1000, "default" = 1))]
+        replicas: u64,
         /// Who is calling: `identity` in ai-gateway's configuration. Where it is absent, `x-user-id` says it.
         identity: Kept<RawIdentity>,
         /// What models cost: `prices` in ai-gateway's configuration.
@@ -97,13 +114,13 @@ section! {
         name: String,
         /// The API that it speaks.
         provider: RawProviderKind,
-        /// The model's name that is sent to it.
-        #[schema(extend("minLength" = 1, "maxLength" = 128))]
+        /// The model's name that is sent to it. A prefix followed by `*`, or `*` alone, is every such name, sent as the client asked for it.
+        #[schema(extend("minLength" = 1, "maxLength" = 128, "pattern" = r"^[^*]*\*?$"))]
         model: String,
     }
     optional {
-        /// The model's name that clients see; `model` where it is absent.
-        #[schema(extend("minLength" = 1, "maxLength" = 128))]
+        /// The model's name that clients see, or a prefix of such names followed by `*`; `model` where it is absent.
+        #[schema(extend("minLength" = 1, "maxLength" = 128, "pattern" = r"^[^*]*\*?$"))]
         model_name_override as "modelNameOverride": String,
         /// When it is tried: the lowest first.
         #[schema(extend("minimum" = 0, "maximum" = u32::MAX, "default" = 0))]
@@ -119,6 +136,15 @@ section! {
         /// `max_tokens` where the client gave none; only for `anthropic`, whose API requires it.
         #[schema(extend("minimum" = 1, "maximum" = u32::MAX, "default" = crate::raw::provider::DEFAULT_MAX_TOKENS))]
         default_max_tokens as "defaultMaxTokens": u64,
+        /// Headers that are set on every request to it. No secrets.
+        #[schema(extend("default" = {}))]
+        headers: Map<String>,
+        /// Client headers that may go to it, beside those that the filter itself sends. Never credentials or internal headers.
+        #[schema(extend("default" = []))]
+        pass_request_headers as "passRequestHeaders": List<String>,
+        /// Its headers that may go to clients, beside those that the filter itself sends.
+        #[schema(extend("default" = []))]
+        pass_response_headers as "passResponseHeaders": List<String>,
     }
     instead {
         "apiKey" => KEYS_COME_FROM_THE_ENVIRONMENT,
@@ -162,11 +188,89 @@ section! {
         /// That environment variable, where it is another.
         #[schema(extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]*$"))]
         env: String,
+        /// The entry of that Secret.
+        #[schema(extend("default" = "key", "minLength" = 1, "maxLength" = 63, "pattern" = "^[a-z0-9][a-z0-9._-]*$"))]
+        entry: String,
     }
     instead {
         "apiKey" => KEYS_COME_FROM_THE_ENVIRONMENT,
-        "key" => KEYS_COME_FROM_THE_ENVIRONMENT,
+        "key" => "the entry of the Secret goes into `entry`; the key itself stays out of this file",
         "value" => KEYS_COME_FROM_THE_ENVIRONMENT,
+    }
+}
+
+section! {
+    /// What is different for one model.
+    #[schema(rename = "ModelSettings")]
+    struct RawModelSettings;
+    required {
+        /// The model's name as clients see it: a `modelNameOverride`, or a `model`, of this route's backends.
+        #[schema(extend("minLength" = 1, "maxLength" = 128))]
+        name: String,
+    }
+    optional {
+        /// How its tokens are counted; as `counting.mode` says where it is absent.
+        counting: RawMode,
+        /// The most tokens that a prompt for it may have; as `maxInputTokens` of the route says where it is absent.
+        #[schema(extend("minimum" = 1, "maximum" = crate::raw::counting::MOST_TOKENS))]
+        max_input_tokens as "maxInputTokens": u64,
+    }
+}
+
+section! {
+    /// A budget of tokens for each caller, which all gateways of a fleet share: the rate limit service keeps it in Redis.
+    #[schema(rename = "SharedBudget", extend("anyOf" = [{"required": ["perMinute"]}, {"required": ["perHour"]}, {"required": ["perDay"]}]))]
+    struct RawSharedBudget;
+    required {}
+    optional {
+        /// Each caller's tokens in a minute.
+        #[schema(extend("minimum" = 1, "maximum" = u32::MAX))]
+        per_minute as "perMinute": u64,
+        /// Each caller's tokens in an hour.
+        #[schema(extend("minimum" = 1, "maximum" = u32::MAX))]
+        per_hour as "perHour": u64,
+        /// Each caller's tokens in a day, UTC.
+        #[schema(extend("minimum" = 1, "maximum" = u32::MAX))]
+        per_day as "perDay": u64,
+        /// Where the rate limit service is reached by gRPC, `HOST:PORT`.
+        #[schema(extend("default" = "ratelimit:8081"))]
+        service: String,
+        /// How long it may take to answer. A request asks it once for each window.
+        #[schema(extend("default" = "100ms", "pattern" = "^[0-9]+(ms|s|m|h)$"))]
+        timeout: String,
+        /// What becomes of requests while it does not answer.
+        #[schema(extend("default" = "serve"))]
+        on_failure as "onFailure": RawOnFailure,
+    }
+    instead {
+        "perUser" => "a shared budget has windows: `perDay` is each caller's in a day",
+    }
+}
+
+section! {
+    /// When a provider's address is left out: stock Envoy's outlier detection. It judges by what all callers and models get there.
+    #[schema(rename = "OutlierDetection")]
+    struct RawOutlierDetection;
+    required {
+        /// How many failures one after the other: no connection, silence, and every 5xx.
+        #[schema(extend("minimum" = 1, "maximum" = 1000))]
+        failures: u64,
+    }
+    optional {
+        /// For how long it is left out; as often again each time that follows.
+        #[schema(extend("default" = "30s", "pattern" = "^[0-9]+(ms|s|m|h)$"))]
+        ejection_time as "ejectionTime": String,
+    }
+}
+
+choice! {
+    /// What becomes of requests while the rate limit service does not answer.
+    #[schema(rename = "OnFailure")]
+    enum RawOnFailure: "choice" {
+        /// They are served; `x-ai-global-budget: unchecked` says so.
+        Serve = "serve",
+        /// They are refused with 503.
+        Refuse = "refuse",
     }
 }
 
@@ -249,16 +353,19 @@ section! {
 }
 
 section! {
-    /// The certificate that clients are shown: files as Envoy sees them.
-    #[schema(rename = "Tls")]
+    /// The certificate that clients are shown: two files, as Envoy sees them, and on Kubernetes a Secret.
+    #[schema(rename = "Tls", extend("minProperties" = 1, "dependentRequired" = {"certificate": ["key"], "key": ["certificate"]}))]
     struct RawTls;
-    required {
+    required {}
+    optional {
         /// The certificate and those that lead to its authority, PEM.
         certificate: String,
         /// Its private key, PEM.
         key: String,
+        /// The Secret with both, of type `kubernetes.io/tls`, in the namespace of the route.
+        #[schema(extend("minLength" = 1, "maxLength" = 253, "pattern" = "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
+        secret_name as "secretName": String,
     }
-    optional {}
 }
 
 choice! {

@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use llm_api::Dialect;
 
 use super::{Kind, Names};
-use crate::check::provider::only_for_anthropic;
+use crate::check::header;
+use crate::check::provider::{header_names, headers, only_for_anthropic, set_and_passed};
 use crate::place::{At, Field, Place};
 use crate::problem::{Fault, Findings, quoted};
 use crate::raw::route::{RawBackend, RawBackendAuth, RawBackendAuthType, RawKeyRef, RawProviderKind};
@@ -78,7 +79,7 @@ fn model(
             attempts.push(chosen);
         }
     }
-    Model { name, attempts }
+    Model { name, attempts, counting: None, max_input_tokens: None }
 }
 
 fn placed(place: &Place, raw: &RawBackend, names: &mut Names, findings: &mut Findings) -> Option<Placed> {
@@ -101,11 +102,23 @@ fn placed(place: &Place, raw: &RawBackend, names: &mut Names, findings: &mut Fin
         Some(_) => number(&raw.default_max_tokens, 1, 1..=u64::from(u32::MAX), findings).map(Some),
     };
     let key = key(place, raw, findings);
+    let secret = secret(raw, findings);
+    let set = headers(&raw.headers, findings);
+    let pass_request_headers = header_names(&raw.pass_request_headers, findings, header::passable_request);
+    let pass_response_headers = header_names(&raw.pass_response_headers, findings, header::passable_response);
+    if let Field::Given(passed) = &raw.pass_request_headers {
+        set_and_passed(&passed.value, set.as_deref().unwrap_or_default(), findings);
+    }
     let model = copied(&raw.model)?;
     let seen = match &raw.model_name_override {
         Field::Missing => model.clone(),
         field => copied(field)?,
     };
+    if model.value.ends_with('*') && model.value != seen.value {
+        let message = format!("sends names as they were asked for, and clients see {}", quoted(&seen.value));
+        let hint = "leave `modelNameOverride` out, or write the one model that is sent";
+        findings.report_at(model.order, &model.path, Fault::new(message, hint));
+    }
     // What is wrong is noted, and nothing will be rendered; with something in its place the rest of the backend is judged all the same.
     let weight = weight.unwrap_or_else(|| Given { order: place.order(), path: place.path(), value: 1 });
     let backend = Backend {
@@ -116,6 +129,10 @@ fn placed(place: &Place, raw: &RawBackend, names: &mut Names, findings: &mut Fin
         base_url: copied(&raw.base_url),
         key: key.flatten(),
         default_max_tokens: default_max_tokens.flatten(),
+        secret,
+        headers: set.unwrap_or_default(),
+        pass_request_headers: pass_request_headers.unwrap_or_default(),
+        pass_response_headers: pass_response_headers.unwrap_or_default(),
     };
     Some(Placed { seen, priority: priority.unwrap_or(0), weight, backend })
 }
@@ -176,6 +193,22 @@ fn key(place: &Place, raw: &RawBackend, findings: &mut Findings) -> Option<Optio
     }
 }
 
+/// The Secret of the backend's key, and the entry in it.
+fn secret(raw: &RawBackend, findings: &mut Findings) -> Option<(String, String)> {
+    let reference = &raw.auth.given()?.value.api_key_ref.given()?.value;
+    let entry = reference.entry.check_or("key".to_owned(), findings, |entry| {
+        if is_entry(entry) {
+            return Ok(entry.clone());
+        }
+        // What stands there is not repeated, for the same reason as a key's name.
+        Err(Fault::new(
+            "that is no entry of a Secret",
+            "lower-case letters, digits, `.`, `_` and `-`; never the key itself",
+        ))
+    });
+    Some((reference.name.given()?.value.clone(), entry?))
+}
+
 /// The variable that is meant: the one that is named, or the one that goes with the key's name.
 fn variable(raw: &RawKeyRef, findings: &mut Findings) -> Option<Given<String>> {
     let name = raw.name.given()?;
@@ -208,6 +241,12 @@ fn variable_of(name: &str) -> String {
         Some(owner) => format!("{}_API_KEY", upper(owner)),
         None => upper(name),
     }
+}
+
+/// An entry of a Secret: what Kubernetes takes of it without capitals, which keys have.
+fn is_entry(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    !name.is_empty() && name.len() <= LONGEST_KEY_NAME && name.bytes().all(inner) && !name.starts_with("sk-")
 }
 
 /// A name as Kubernetes takes it. Keys have capitals, or the `sk-` that all of OpenAI's and Anthropic's begin with.

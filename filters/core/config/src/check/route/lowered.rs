@@ -11,13 +11,13 @@ use crate::json as document;
 use crate::place::{At, Field, Place};
 use crate::problem::Findings;
 use crate::raw::Api;
-use crate::raw::budgets::RawBudgets;
-use crate::raw::counting::RawCounting;
+use crate::raw::budgets::{RawBudgets, RawLimit};
+use crate::raw::counting::{RawCounting, RawMode};
 use crate::raw::gateway::{RawAlias, RawGateway, RawModel, RawTarget};
 use crate::raw::identity::RawIdentity;
 use crate::raw::prices::RawPrice;
-use crate::raw::route::RawListener;
-use crate::read::{List, Read};
+use crate::raw::route::{RawListener, RawOutlierDetection, RawSharedBudget};
+use crate::read::{Choice as _, List, Read};
 use crate::route::{Backend, Given, Listener, Model, RouteFile};
 
 /// What all routes of a file have together.
@@ -28,6 +28,9 @@ pub(super) struct Shared {
     pub(super) prices: Field<Kept<List<RawPrice>>>,
     pub(super) counting: Field<Kept<RawCounting>>,
     pub(super) listener: Field<RawListener>,
+    pub(super) shared_budget: Field<RawSharedBudget>,
+    pub(super) outlier_detection: Field<RawOutlierDetection>,
+    pub(super) replicas: Field<u64>,
     pub(super) limits: Vec<TokenLimit>,
     aliases: Vec<At<RawAlias>>,
     models: Vec<(Place, RawModel)>,
@@ -41,15 +44,33 @@ impl Shared {
         }
     }
 
-    /// Takes over a route's models, with the limit that all of them have.
-    pub(super) fn max_input_tokens(&mut self, models: &[Model], limit: &Field<u64>) {
+    /// Takes over a route's models. The longest prompt stands where the route says it, or the model's own settings.
+    pub(super) fn models(&mut self, models: &[Model], longest: &Field<u64>) {
         for model in models {
-            let limit = match limit.given() {
-                Some(at) => Field::Given(At { place: at.place.clone(), value: at.value }),
-                None => Field::Missing,
-            };
+            let limit = model.max_input_tokens.map(|value| {
+                let place = longest.given().map_or_else(|| here(&model.name), |at| at.place.clone());
+                At { place, value }
+            });
+            let limit = limit.map_or(Field::Missing, Field::Given);
             self.models.push((Place::document(model.name.order), self.model(model, limit)));
         }
+    }
+
+    /// Where the first budget of the section is that tells callers apart.
+    pub(super) fn budget_per_caller(&self) -> Option<Given<()>> {
+        let limits = self.budgets.given()?.value.section.limits.given()?;
+        let per = |limit: &At<RawLimit>| {
+            let per = limit.value.per.given().filter(|per| !per.value.items.is_empty())?;
+            Some(Given::place(&per.place))
+        };
+        limits.value.items.iter().find_map(per)
+    }
+
+    /// Where the first budget is that a gateway keeps for itself.
+    pub(super) fn first_budget(&self) -> Option<Given<()>> {
+        let section = self.budgets.given().and_then(|at| at.value.section.limits.given());
+        let section = section.and_then(|limits| limits.value.items.first()).map(|limit| &limit.place);
+        self.limits.first().map(|limit| &limit.place).or(section).map(Given::place)
     }
 
     fn model(&self, model: &Model, limit: Field<u64>) -> RawModel {
@@ -62,18 +83,22 @@ impl Shared {
             let target = RawTarget {
                 provider: text(name),
                 api: Field::Given(At { place: here(name), value: api }),
-                model: text(model),
+                // A pattern sends what was asked for.
+                model: if model.value.ends_with('*') { Field::Missing } else { text(model) },
                 anthropic_version: Field::Missing,
             };
             At { place: here(name), value: target }
         });
         let targets = List { items: targets.collect(), complete: true };
+        let mode = RawMode::ALL.iter().find(|(name, _)| Some(*name) == model.counting);
         RawModel {
             name: text(&model.name),
             route: Field::Missing,
             owned_by: Field::Missing,
             targets: Field::Given(At { place: here(&model.name), value: targets }),
-            counting: Field::Missing,
+            counting: mode.map_or(Field::Missing, |(_, mode)| {
+                Field::Given(At { place: here(&model.name), value: *mode })
+            }),
             max_input_tokens: limit,
         }
     }
@@ -94,7 +119,8 @@ impl Shared {
             },
             _ => Field::Missing,
         };
-        file.listener = self.listener.into_given().map_or_else(Listener::default, |at| listener(at.value));
+        file.listener =
+            self.listener.into_given().map_or_else(Listener::default, |at| listener(at.value, findings));
         let by_header = json!({"header": {"user": "x-user-id"}}).to_string();
         let identity = match identity {
             Field::Missing => read_default(&by_header, findings),

@@ -1,0 +1,156 @@
+//! What refers to what: resources by their kinds and names, and the policies of a route's rule.
+
+use super::tree::Spot;
+use super::{Found, Read};
+
+/// The namespace of a resource that names none.
+const DEFAULT: &str = "default";
+
+/// Every resource of every file.
+pub(super) struct World<'a> {
+    pub(super) resources: Vec<Resource<'a>>,
+}
+
+/// A resource.
+#[derive(Clone)]
+pub(super) struct Resource<'a> {
+    pub(super) spot: Spot<'a>,
+    pub(super) group: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) namespace: &'a str,
+    pub(super) name: &'a str,
+}
+
+/// A rule of an HTTPRoute.
+pub(super) struct Rule<'w, 'a> {
+    pub(super) route: &'w Resource<'a>,
+    pub(super) spot: Spot<'a>,
+    /// What holds for it: the policy of the rule, else of the route, else of its Gateway. Where a policy says how it is merged, the next
+    /// one is behind it.
+    pub(super) policies: Vec<&'w Resource<'a>>,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(files: &'a [(usize, Read<'a>)], found: &mut Found) -> Self {
+        let mut resources = Vec::new();
+        for (number, file) in files {
+            let root = Spot { file, number: *number, node: &file.root, path: String::new() };
+            for document in root.items() {
+                let document = Spot { path: "document".to_owned(), ..document };
+                let kind = document.text_of("kind");
+                let (Some(kind), Some(version)) = (kind, document.text_of("apiVersion")) else {
+                    let hint =
+                        "give each document `apiVersion` and `kind`, or leave it out of what is read here";
+                    found.problem(&document, "is no resource", hint);
+                    continue;
+                };
+                let list = if kind == "List" { document.each("items") } else { vec![document.clone()] };
+                for spot in list {
+                    let kind = spot.text_of("kind").unwrap_or(kind);
+                    let version = spot.text_of("apiVersion").unwrap_or(version);
+                    let group = version.split_once('/').map_or("", |(group, _)| group);
+                    let metadata = |key: &str| spot.get("metadata").and_then(|it| it.text_of(key));
+                    let (name, namespace) = (metadata("name").unwrap_or_default(), metadata("namespace"));
+                    let path = if name.is_empty() { format!("{kind}: ") } else { format!("{kind} {name}: ") };
+                    let namespace = namespace.unwrap_or(DEFAULT);
+                    resources.push(Resource { spot: Spot { path, ..spot }, group, kind, namespace, name });
+                }
+            }
+        }
+        Self { resources }
+    }
+
+    /// Those of that kind.
+    pub(super) fn of(&self, kind: &str) -> impl Iterator<Item = &Resource<'a>> {
+        self.resources.iter().filter(move |resource| resource.kind == kind)
+    }
+
+    /// The one of that kind and name.
+    pub(super) fn named(&self, kind: &str, namespace: &str, name: &str) -> Option<&Resource<'a>> {
+        self.of(kind).find(|resource| resource.namespace == namespace && resource.name == name)
+    }
+
+    /// The rules of every HTTPRoute.
+    pub(super) fn rules(&self) -> Vec<Rule<'_, 'a>> {
+        let rules = self.of("HTTPRoute").flat_map(|route| {
+            let rules = route.spec().map_or_else(Vec::new, |spec| spec.each("rules"));
+            rules.into_iter().map(move |spot| Rule { route, policies: self.policies(route, &spot), spot })
+        });
+        rules.collect()
+    }
+
+    /// The Gateways of a route, as far as they are in the files.
+    pub(super) fn gateways(&self, route: &Resource<'a>) -> Vec<&Resource<'a>> {
+        let parents = route.spec().map_or_else(Vec::new, |spec| spec.each("parentRefs"));
+        let named = parents.into_iter().filter_map(|parent| {
+            let namespace = parent.text_of("namespace").unwrap_or(route.namespace);
+            self.named("Gateway", namespace, parent.text_of("name")?)
+        });
+        named.collect()
+    }
+
+    /// The policies of that kind that are for that resource, or for a part of it.
+    pub(super) fn targeting(
+        &self,
+        kind: &str,
+        target: &Resource<'a>,
+    ) -> Vec<(&Resource<'a>, Option<&'a str>)> {
+        let mut all = Vec::new();
+        for policy in self.of(kind).filter(|policy| policy.namespace == target.namespace) {
+            let Some(spec) = policy.spec() else { continue };
+            let references = spec.each("targetRefs").into_iter().chain(spec.get("targetRef"));
+            for reference in references {
+                let (kind, name) = (reference.text_of("kind"), reference.text_of("name"));
+                if kind == Some(target.kind) && name == Some(target.name) {
+                    all.push((policy, reference.text_of("sectionName")));
+                }
+            }
+        }
+        all
+    }
+
+    fn policies(&self, route: &Resource<'a>, rule: &Spot<'a>) -> Vec<&Resource<'a>> {
+        const KIND: &str = "BackendTrafficPolicy";
+        let name = rule.text_of("name");
+        let of_route = self.targeting(KIND, route);
+        let exact = of_route.iter().filter(|(_, section)| section.is_some() && *section == name);
+        let whole = of_route.iter().filter(|(_, section)| section.is_none());
+        let of_gateways: Vec<_> =
+            self.gateways(route).into_iter().flat_map(|it| self.targeting(KIND, it)).collect();
+        let mut policies = Vec::new();
+        for (policy, _) in exact.chain(whole).chain(&of_gateways) {
+            policies.push(*policy);
+            if policy.spec().is_none_or(|spec| spec.get("mergeType").is_none()) {
+                break;
+            }
+        }
+        policies
+    }
+}
+
+impl<'a> Resource<'a> {
+    pub(super) fn spec(&self) -> Option<Spot<'a>> {
+        self.spot.get("spec")
+    }
+}
+
+impl<'a> Rule<'_, 'a> {
+    /// What its policies say there, the first that says something.
+    pub(super) fn policy(&self, keys: &[&str]) -> Option<Spot<'a>> {
+        self.policies.iter().find_map(|policy| policy.spec()?.find(keys))
+    }
+
+    /// Its backends.
+    pub(super) fn backends(&self) -> Vec<Spot<'a>> {
+        self.spot.each("backendRefs")
+    }
+
+    /// Whether that backend is tried when the others have failed.
+    pub(super) fn is_fallback(&self, world: &World<'a>, backend: &Spot<'a>) -> bool {
+        let namespace = backend.text_of("namespace").unwrap_or(self.route.namespace);
+        let name = backend.text_of("name").unwrap_or_default();
+        let resource =
+            world.named("Backend", namespace, name).filter(|_| backend.text_of("kind") == Some("Backend"));
+        resource.and_then(Resource::spec).is_some_and(|spec| spec.is_true("fallback"))
+    }
+}
