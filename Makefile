@@ -136,9 +136,11 @@ test-fleet: wasm lab ## Test a budget that several Envoys share; needs Redis and
 	  $(CARGO) test --locked --no-fail-fast -p scenarios --features fleet --test fleet
 
 .PHONY: test-gateway
-test-gateway: wasm lab tool ## Run the scenarios behind a real Envoy Gateway; needs Go and docker-registry, else a named skip
+test-gateway: wasm lab tool ## Run the scenarios and the committed stack behind a real Envoy Gateway; needs Go, docker-registry and Redis, else a named skip
 	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && sh e2e/gateway.sh --or-skip '$(TOOLS)' \
 	  $(CARGO) test --locked --no-fail-fast -p lab -p scenarios --features lab/gateway-tests,scenarios/gateway --test gateway --test manifests
+	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && sh e2e/gateway.sh --or-skip '$(TOOLS)' sh e2e/fleet.sh '$(TOOLS)' \
+	  $(CARGO) test --locked -p scenarios --features scenarios/gateway --test stack
 
 .PHONY: test-sdk
 test-sdk: wasm lab $(PACKAGES)/.installed ## Run the tests with the providers' own Python SDKs

@@ -5,9 +5,16 @@
 //! machine changes; the network is the machine's, because clients and providers are there. Its own ports cannot be chosen, so one runs at
 //! a time.
 
+mod beside;
 mod control_plane;
+mod rate_limits;
 mod registry;
+mod resources;
+mod status;
 mod view;
 
+pub use beside::{Beside, File};
 pub use control_plane::EnvoyGateway;
+pub use resources::Resources;
+pub use status::{Resource, statuses};
 pub use view::require_namespaces;

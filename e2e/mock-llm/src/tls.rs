@@ -36,13 +36,26 @@ impl CertificateAuthority {
 
     /// A server certificate for these names; a name that reads as an IP address is one.
     pub fn issue<N: Into<String>>(&self, names: impl IntoIterator<Item = N>) -> ServerIdentity {
+        self.issue_for(names, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// A certificate by which a client of that name shows who it is.
+    pub fn issue_client<N: Into<String>>(&self, names: impl IntoIterator<Item = N>) -> ServerIdentity {
+        self.issue_for(names, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn issue_for<N: Into<String>>(
+        &self,
+        names: impl IntoIterator<Item = N>,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> ServerIdentity {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         let common_name = names.first().cloned().unwrap_or_default();
         let mut params = CertificateParams::new(names).expect("names that a certificate can hold");
         params.distinguished_name.push(DnType::CommonName, common_name);
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.extended_key_usages = vec![purpose];
         let key = KeyPair::generate().expect("a new key");
         let certificate =
             params.signed_by(&key, &self.issuer).expect("a certificate signed by this authority");
@@ -56,7 +69,7 @@ impl Default for CertificateAuthority {
     }
 }
 
-/// A server's certificate and the key that goes with it.
+/// A certificate, a server's or a client's, and the key that goes with it.
 #[derive(Clone)]
 pub struct ServerIdentity {
     certificate_pem: String,

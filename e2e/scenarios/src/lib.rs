@@ -23,4 +23,5 @@ pub mod run;
 pub mod seen;
 pub mod shape;
 pub mod sse;
+pub mod stack;
 pub mod stand;

@@ -204,7 +204,7 @@ pub(crate) fn envoy_of(equipment: &Equipment, bootstrap: String) -> Envoy {
     keys().into_iter().fold(envoy, |envoy, (name, key)| envoy.env(name, key))
 }
 
-fn keys() -> [(&'static str, &'static str); 2] {
+pub(crate) fn keys() -> [(&'static str, &'static str); 2] {
     [("OPENAI_API_KEY", canary::OPENAI_KEY.as_str()), ("ANTHROPIC_API_KEY", canary::ANTHROPIC_KEY.as_str())]
 }
 

@@ -1,5 +1,6 @@
 //! The control plane, the Envoy that it starts, and where both leave what they say.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,7 +14,11 @@ use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use super::beside::Beside;
+use super::rate_limits::{CONTROL_PLANE_PORT, Held};
 use super::registry::Registry;
+use super::resources::Resources;
+use super::status::{self, Resource};
 use super::view::{View, require_namespaces};
 use crate::envoy::{Admin, Binary};
 use crate::server::Server;
@@ -36,6 +41,8 @@ const READY_WITHIN: Duration = Duration::from_secs(180);
 pub struct EnvoyGateway {
     control_plane: Server,
     registry: Registry,
+    rate_limits: Option<Server>,
+    resources: Resources,
     address: SocketAddr,
     admin: Admin,
 }
@@ -54,11 +61,26 @@ impl EnvoyGateway {
         binary: &Binary,
         directory: &Path,
     ) -> Result<Self, Failure> {
+        Self::start_beside(router, keys, binary, directory, Beside::default()).await
+    }
+
+    /// The same with something beside the router.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and when the rate limit service does not come up.
+    pub async fn start_beside(
+        router: &LlmRouter,
+        keys: &[(&str, &str)],
+        binary: &Binary,
+        directory: &Path,
+        beside: Beside,
+    ) -> Result<Self, Failure> {
         let program = std::env::var_os(VARIABLE)
             .map(PathBuf::from)
             .ok_or_else(|| Failure::new(format!("{VARIABLE} names no Envoy Gateway"), "make gateway"))?;
         require_namespaces().await?;
-        for (port, purpose) in FIXED_PORTS {
+        let rate_limits = beside.redis.map(|_| (CONTROL_PLANE_PORT, "the rate limit service"));
+        for (port, purpose) in FIXED_PORTS.into_iter().chain(rate_limits) {
             port::require_free(Ipv4Addr::UNSPECIFIED, port, "PORT").map_err(|failure| {
                 Failure::new(
                     format!("{} (Envoy Gateway has no other for {purpose})", failure.what()),
@@ -87,12 +109,23 @@ impl EnvoyGateway {
             Failure::new(what.join("; "), hints.join("; "))
         })?;
         certificates(&program, &place).await?;
-        let view = place.prepare(&gateway, binary, directory).map_err(|error| {
+        let unwritable = |error: io::Error| {
             Failure::new(
                 format!("cannot prepare {}: {error}", place.directory.display()),
                 "check the disk's free space",
             )
-        })?;
+        };
+        let resources = Resources::new(place.at("resources")).map_err(unwritable)?;
+        let view = place.prepare(&gateway, binary, &resources, &beside).map_err(unwritable)?;
+        let manifests = manifests(&gateway);
+        let files = match beside.arrange {
+            Some(arrange) => arrange(manifests),
+            None => vec![("manifests.yaml".to_owned(), manifests)],
+        };
+        for (name, text) in files {
+            resources.put(&name, &text).map_err(unwritable)?;
+        }
+        let held = beside.redis.map(|redis| Held::new().map(|held| (held, redis))).transpose()?;
 
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, router.listen.port()));
         let mut command = view.command(&program);
@@ -111,7 +144,24 @@ impl EnvoyGateway {
         let admin = place.admin().ok_or_else(|| {
             Failure::new("Envoy's admin interface is not where it was", "is somebody removing files?")
         })?;
-        Ok(Self { control_plane, registry, address, admin: Admin::new(admin) })
+        let rate_limits = match held {
+            Some((held, redis)) => {
+                let certificates = place.at("config/certs/envoy-rate-limit");
+                Some(held.start(&view, &certificates, redis, &place.directory).await?)
+            }
+            None => None,
+        };
+        Ok(Self { control_plane, registry, rate_limits, resources, address, admin: Admin::new(admin) })
+    }
+
+    /// The manifests that it reads.
+    pub const fn resources(&self) -> &Resources {
+        &self.resources
+    }
+
+    /// What it says of each resource that it gave a status.
+    pub fn statuses(&self) -> BTreeMap<Resource, Value> {
+        status::statuses(&self.log())
     }
 
     /// Where clients connect.
@@ -152,6 +202,9 @@ impl EnvoyGateway {
     /// # Errors
     /// When the system cannot.
     pub async fn stop(self) -> Result<(), Failure> {
+        if let Some(rate_limits) = self.rate_limits {
+            rate_limits.stop().await?;
+        }
         self.control_plane.stop().await?;
         self.registry.stop().await
     }
@@ -181,12 +234,22 @@ impl Place {
     }
 
     /// Everything that the control plane reads, and its view of the machine.
-    fn prepare(&self, gateway: &GatewayApi, binary: &Binary, directory: &Path) -> io::Result<View> {
-        let resources = self.at("resources");
-        fs::create_dir_all(&resources)?;
-        fs::write(resources.join("manifests.yaml"), manifests(gateway))?;
-        fs::write(resources.join("certificate.json"), self.client_certificate()?.to_string())?;
-        fs::write(self.settings(), self.configuration(&resources, port::free()?).to_string())?;
+    fn prepare(
+        &self,
+        gateway: &GatewayApi,
+        binary: &Binary,
+        resources: &Resources,
+        beside: &Beside,
+    ) -> io::Result<View> {
+        resources.put("certificate.json", &self.client_certificate()?.to_string())?;
+        let mut configuration = self.configuration(resources.directory(), port::free()?);
+        if let Some(redis) = beside.redis {
+            // It is told to nobody but the service, which is started with the same address; an address without a name is refused.
+            let url = format!("localhost:{}", redis.port());
+            let service = json!({"backend": {"type": "Redis", "redis": {"url": url}}});
+            configuration.as_object_mut().map(|it| it.insert("rateLimit".to_owned(), service));
+        }
+        fs::write(self.settings(), configuration.to_string())?;
         // Where it looks for the version that the manifests name, before it would fetch it.
         let versions = self.at("data/envoy-versions").join(&binary.version).join("bin");
         fs::create_dir_all(&versions)?;
@@ -197,7 +260,7 @@ impl Place {
         let verified = gateway.router.providers.iter().any(|it| it.base_url.scheme() == Scheme::Https);
         let bundle = verified.then(|| PathBuf::from(gateway.router.ca_bundle.as_str()));
         let bundle = bundle.map(|bundle| bundle.canonicalize()).transpose()?;
-        View::new(&directory.canonicalize()?, &gateway.names(), self.certs(), module, bundle)
+        View::new(&self.directory, &gateway.names(), self.certs(), module, bundle)
     }
 
     /// The certificate that Envoy shows the control plane when it fetches the module. A cluster has it as a Secret.

@@ -13,8 +13,12 @@ use crate::Failure;
 
 /// The script that makes the view, inside the namespace.
 const SCRIPT: &str = include_str!("namespace.sh");
-/// What the control plane calls itself, to the Envoy that it starts.
-const CONTROL_PLANE: [&str; 2] = ["envoy-gateway", "envoy-gateway.envoy-gateway-system.svc.cluster.local"];
+/// What the control plane calls itself and the rate limit service, to the Envoy that it starts.
+const CONTROL_PLANE: [&str; 3] = [
+    "envoy-gateway",
+    "envoy-gateway.envoy-gateway-system.svc.cluster.local",
+    "envoy-ratelimit.envoy-gateway-system.svc.cluster.local",
+];
 
 /// What is different in it.
 pub(super) struct View {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::{clusters, filter_config, wasm};
 use super::{
     ENVOY_GATEWAY, GATEWAY, GatewayApi, Infrastructure, LISTENER, NAMESPACE, PROVIDER_MODULE, ROUTE,
-    resource, this_gateway, traffic,
+    reference, resource, this_gateway, traffic,
 };
 use crate::yaml::{List, Map, Yaml};
 
@@ -44,8 +44,11 @@ fn extension(gateway: &GatewayApi) -> Map {
     // It was rendered as JSON a line above: what cannot be read here cannot be written there.
     let wasm =
         wasm.with_some("config", serde_json::from_str(&configuration).ok().map(|value: Value| json(&value)));
-    let spec =
-        Map::new().with("targetRefs", List::new().item(this_gateway())).with("wasm", List::new().item(wasm));
+    let route = reference("gateway.networking.k8s.io", "HTTPRoute", ROUTE);
+    let spec = Map::new()
+        .why("The route alone: others may stand behind the same Gateway, and their paths are none of this filter's.")
+        .with("targetRefs", List::new().item(route))
+        .with("wasm", List::new().item(wasm));
     resource(ENVOY_GATEWAY, "EnvoyExtensionPolicy", FILTER).with("spec", spec)
 }
 

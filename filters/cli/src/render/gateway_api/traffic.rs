@@ -175,6 +175,8 @@ fn policy(router: &LlmRouter, rule: &Rule<'_>) -> Map {
         .with("maxParallelRetries", clusters::UNDER_WAY);
     let spec = Map::new()
         .with("targetRefs", List::new().item(target))
+        .why("What a policy of the whole Gateway says beside this, such as a limit for every caller, holds here too.")
+        .with("mergeType", "StrategicMerge")
         .with("retry", retry(router, rule))
         .with("timeout", Map::new().with("tcp", tcp).with("http", http))
         .why("A provider's whole answer is held while it is translated; Envoy Gateway's default is 32 KiB.")
