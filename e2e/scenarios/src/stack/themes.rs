@@ -1,6 +1,7 @@
 //! What the committed manifests do, theme by theme. A new theme is a module here and a line in [`all`].
 
 mod entry;
+mod security;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,5 +25,5 @@ pub struct Row {
 
 /// Every row, in the order in which they are played.
 pub fn all() -> Vec<Row> {
-    [entry::rows()].concat()
+    [entry::rows(), security::rows()].concat()
 }
