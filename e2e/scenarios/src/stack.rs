@@ -37,6 +37,12 @@ pub const PARTS: [&str; 1] = ["stack"];
 /// A change reaches Envoy in a second; the rest is for a busy machine.
 const APPLIED_WITHIN: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
+/// What it says where a file went away while it read: it reads again at once.
+const GONE: &str = "is not exist";
+/// The host name of the scripted provider that no manifest of the router names.
+const CANARY_HOST: &str = "eu.openai.localhost";
+/// What the control plane says where a manifest is wrong: it goes on with what it had.
+const NOT_READ: &str = "error when reload resources";
 /// The host by which it is asked which manifests Envoy has.
 const MARKER: &str = "generation.lab.internal";
 
@@ -46,6 +52,8 @@ pub struct Stack {
     pub openai: MockProvider,
     /// The second.
     pub anthropic: MockProvider,
+    /// One that has the first one's API and knows the same key; the router's own manifests do not name it.
+    pub canary: MockProvider,
     /// Where the rate limit service counts.
     pub redis: Redis,
     /// The control plane and its Envoy.
@@ -63,6 +71,9 @@ struct Cast {
     services: Mutex<BTreeMap<String, Arc<Service>>>,
     secrets: Mutex<BTreeMap<String, Value>>,
     ports: Ports,
+    canary: u16,
+    /// The router's own manifests.
+    router: Mutex<String>,
     files: Mutex<BTreeMap<String, Vec<Value>>>,
 }
 
@@ -80,6 +91,7 @@ impl Stack {
         let openai = stand::provider(ProviderKind::OpenAi, shape, authority.issue([OPENAI_HOST])).await;
         let anthropic =
             stand::provider(ProviderKind::Anthropic, shape, authority.issue([ANTHROPIC_HOST])).await;
+        let canary = stand::provider(ProviderKind::OpenAi, shape, authority.issue([CANARY_HOST])).await;
         let ports = Ports { openai: openai.address().port(), anthropic: anthropic.address().port() };
         let bundle = bundle.to_str().and_then(|path| path.parse().ok()).expect("a plain path");
         let mut router = shape.router(ports, bundle, equipment.modules.clone());
@@ -97,12 +109,17 @@ impl Stack {
             services: Mutex::default(),
             secrets: Mutex::default(),
             ports,
+            canary: canary.address().port(),
+            router: Mutex::default(),
             files: Mutex::new(files),
         });
         cast.engage().await;
         let arranging = Arc::clone(&cast);
         let beside = Beside {
-            arrange: Some(Box::new(move |router| arranging.files(&router))),
+            arrange: Some(Box::new(move |router| {
+                *lock(&arranging.router) = router;
+                arranging.files()
+            })),
             redis: Some(redis.address()),
         };
         let (keys, place) = (stand::keys(), directory.path().join("gateway"));
@@ -110,6 +127,7 @@ impl Stack {
         let stack = Self {
             openai,
             anthropic,
+            canary,
             redis,
             gateway,
             cast,
@@ -125,7 +143,7 @@ impl Stack {
 
     /// Forgets the row before.
     pub fn clear(&self) {
-        for provider in [&self.openai, &self.anthropic] {
+        for provider in [&self.openai, &self.anthropic, &self.canary] {
             provider.clear();
         }
         for service in lock(&self.cast.services).values() {
@@ -174,6 +192,11 @@ impl Stack {
     pub async fn try_https(&self, call: &Call) -> Result<Answer, String> {
         client::call(self.listener("https"), Some(&self.cast.authority.pem()), call).await
     }
+
+    /// Sends these bytes to that host on the listener with TLS, and nothing after them; what is said until it is over.
+    pub async fn https_raw(&self, host: &str, bytes: &[u8]) -> String {
+        client::raw(self.listener("https"), &self.cast.authority.pem(), host, bytes).await
+    }
 }
 
 /// Manifests that change.
@@ -185,9 +208,7 @@ impl Stack {
     pub async fn apply(&self, name: &str, text: &str) {
         lock(&self.cast.files).insert(name.to_owned(), manifests::resources(text));
         self.cast.engage().await;
-        for (name, text) in self.cast.files_beside() {
-            self.gateway.resources().put(&name, &text).expect("the control plane's directory");
-        }
+        self.write();
         self.settled().await.unwrap_or_else(|failure| panic!("{name}: {failure}"));
     }
 
@@ -197,12 +218,21 @@ impl Stack {
     /// When Envoy keeps it.
     pub async fn remove(&self, name: &str) {
         lock(&self.cast.files).remove(name);
+        // What it took the place of is there again before it is gone.
+        self.write();
         self.gateway.resources().remove(&flat(name)).expect("a file that is there");
         self.settled().await.unwrap_or_else(|failure| panic!("{name}: {failure}"));
     }
 
+    fn write(&self) {
+        for (name, text) in self.cast.files() {
+            self.gateway.resources().put(&name, &text).expect("the control plane's directory");
+        }
+    }
+
     /// Waits until Envoy has what is in the files now: the last of them is a redirect that says which generation this is.
     async fn settled(&self) -> Result<(), Failure> {
+        let said_before = self.gateway.log().len();
         let generation = self.generation.fetch_add(1, Ordering::SeqCst);
         let here = format!("g{generation}.lab.internal");
         let marker = marker(&here).to_string();
@@ -216,7 +246,9 @@ impl Stack {
             if answer.is_ok_and(|answer| answer.header("location").contains(&here)) {
                 return Ok(());
             }
-            if Instant::now() > deadline {
+            let said = self.gateway.log();
+            let refused = said.get(said_before..).unwrap_or_default().lines().any(is_refusal);
+            if refused || Instant::now() > deadline {
                 return Err(Failure::new(
                     format!("Envoy does not get the manifests: {}", self.gateway.last_words()),
                     format!("the control plane's log: {}", self.gateway.log_path().display()),
@@ -250,12 +282,12 @@ impl Stack {
 
     /// Whether nothing in the logs says that a filter died, a manifest was not read, or a charge was lost.
     pub fn health(&self, problems: &mut Problems) {
-        const TROUBLE: [&str; 4] =
-            ["Invalid hits_addend", "failed to reload resources", "error when reload resources", "rejected:"];
+        const TROUBLE: [&str; 2] = ["Invalid hits_addend", "rejected:"];
         let log = self.gateway.log();
         let mut seen = lock(&self.log_seen);
         for line in log.get(*seen..).unwrap_or_default().lines() {
-            if stand::CRASHES.iter().chain(&TROUBLE).any(|trouble| line.contains(trouble)) {
+            let trouble = stand::CRASHES.iter().chain(&TROUBLE).any(|trouble| line.contains(trouble));
+            if trouble || is_refusal(line) {
                 problems.add(format!("the log: {line}"));
             }
         }
@@ -297,6 +329,11 @@ fn conditions(status: &Value) -> Vec<&Value> {
         Value::Array(items) => items.iter().flat_map(conditions).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Whether the control plane says there that it did not take a manifest.
+fn is_refusal(line: &str) -> bool {
+    line.contains(NOT_READ) && !line.contains(GONE)
 }
 
 /// Whether a condition says nothing bad. That a Gateway has no address is the cluster's concern, and here is none.
@@ -346,16 +383,8 @@ impl Cast {
         *lock(&self.listeners).entry(name.to_owned()).or_insert_with(free_port)
     }
 
-    /// Everything that the control plane reads, with the router's manifests.
-    fn files(&self, router: &str) -> Vec<File> {
-        let router = manifests::without(router, &lock(&self.files));
-        let mut files = self.files_beside();
-        files.push(("llm-router.yaml".to_owned(), router));
-        files
-    }
-
-    /// The same without them.
-    fn files_beside(&self) -> Vec<File> {
+    /// Everything that the control plane reads.
+    fn files(&self) -> Vec<File> {
         let services: BTreeMap<String, u16> =
             lock(&self.services).iter().map(|(name, it)| (name.clone(), it.address().port())).collect();
         let service = |name: &str| services.get(name).copied().unwrap_or_else(|| panic!("{name} runs"));
@@ -363,6 +392,7 @@ impl Cast {
         let provider = |host: &str| match host {
             "api.openai.com" => (OPENAI_HOST, self.ports.openai),
             "api.anthropic.com" => (ANTHROPIC_HOST, self.ports.anthropic),
+            "eu.api.openai.com" => (CANARY_HOST, self.canary),
             _ => panic!("no provider stands in for {host}"),
         };
         let secret = |certificate: &Value| {
@@ -387,6 +417,7 @@ impl Cast {
             .collect();
         let others = services.into_iter().filter(|(name, _)| !declared.contains(name));
         files.push(("services.yaml".to_owned(), manifests::backends(others)));
+        files.push(("llm-router.yaml".to_owned(), manifests::without(&lock(&self.router), &committed)));
         files.retain(|(_, text)| !text.is_empty());
         files
     }

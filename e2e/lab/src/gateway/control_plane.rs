@@ -13,6 +13,7 @@ use ai_filters::render::{GatewayApi, Infrastructure, LlmRouter, Scheme, manifest
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 use tokio::process::Command;
+use tokio::time;
 
 use super::beside::Beside;
 use super::rate_limits::{CONTROL_PLANE_PORT, Held};
@@ -35,6 +36,8 @@ const FIXED_PORTS: [(u16, &str); 4] = [
 ];
 /// It starts, fetches the image and starts an Envoy, which fetches and compiles two modules: 10 s, and more on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(180);
+
+const POLL: Duration = Duration::from_millis(250);
 
 /// A running control plane with its Envoy and its registry. Dropping it kills them: the kernel ends an Envoy with the control plane.
 #[derive(Debug)]
@@ -140,7 +143,12 @@ impl EnvoyGateway {
         };
         let server =
             Server::start_within(READY_WITHIN, "envoy-gateway", &mut command, &place.directory, answers);
-        let control_plane = server.await.map_err(|failure| place.explained(failure))?;
+        // It would go on without any manifest, and nobody would ever answer.
+        let refused = place.refused("envoy-gateway.log");
+        let control_plane = tokio::select! {
+            server = server => server.map_err(|failure| place.explained(failure))?,
+            said = refused => return Err(Failure::new(format!("Envoy Gateway reads no manifests: {said}"), "mend them")),
+        };
         let admin = place.admin().ok_or_else(|| {
             Failure::new("Envoy's admin interface is not where it was", "is somebody removing files?")
         })?;
@@ -310,6 +318,17 @@ impl Place {
     fn admin(&self) -> Option<SocketAddr> {
         let file = newest(&self.at("runtime"))?.join("admin-address.txt");
         fs::read_to_string(file).ok()?.trim().parse().ok()
+    }
+
+    /// Waits until that log says that the manifests are not read; the line that says so.
+    async fn refused(&self, log: &str) -> String {
+        loop {
+            let said = read(&self.at(log));
+            if let Some(line) = said.lines().find(|line| line.contains("failed to reload resources")) {
+                return line.to_owned();
+            }
+            time::sleep(POLL).await;
+        }
     }
 
     /// The same failure with what Envoy says, which the control plane's log does not have.

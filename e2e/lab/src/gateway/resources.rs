@@ -28,15 +28,20 @@ impl Resources {
         &self.directory
     }
 
-    /// Adds or replaces that file, at once: nobody reads half of it.
+    /// Adds or replaces that file, at once: nobody reads half of it. Where it is there already, nothing happens: every change of a file makes
+    /// the control plane read all of them, for seconds.
     ///
     /// # Errors
     /// When the system cannot.
     pub fn put(&self, name: &str, text: &str) -> io::Result<()> {
+        let file = self.directory.join(name);
+        if fs::read(&file).is_ok_and(|there| there == text.as_bytes()) {
+            return Ok(());
+        }
         // Beside the directory, which is watched.
         let hidden = self.directory.parent().unwrap_or(&self.directory).join(format!(".{name}"));
         fs::write(&hidden, text)?;
-        fs::rename(hidden, self.directory.join(name))
+        fs::rename(hidden, file)
     }
 
     /// Removes that file.

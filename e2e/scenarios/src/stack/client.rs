@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time;
 use tokio_rustls::TlsConnector;
@@ -64,6 +65,12 @@ impl Call {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// At another host.
+    #[must_use]
+    pub fn at(self, host: &str) -> Self {
+        Self { host: host.to_owned(), ..self }
     }
 
     /// With another method.
@@ -135,6 +142,21 @@ pub(super) async fn call(
     time::timeout(PATIENCE, exchange)
         .await
         .map_err(|_| format!("no end of the answer after {} s", PATIENCE.as_secs()))?
+}
+
+/// Sends these bytes over TLS with HTTP/1.1, and nothing after them; what is said until the other side ends it.
+pub(super) async fn raw(address: SocketAddr, authority: &str, host: &str, bytes: &[u8]) -> String {
+    let exchange = async {
+        let stream = TcpStream::connect(address).await?;
+        let name = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
+        let mut stream = connector(authority, Version::HTTP_11).connect(name, stream).await?;
+        stream.write_all(bytes).await?;
+        let mut said = Vec::new();
+        // An end without TLS's own goodbye is an end.
+        let _ = stream.read_to_end(&mut said).await;
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&said).into_owned())
+    };
+    exchange.await.unwrap_or_else(|error| error.to_string())
 }
 
 fn connector(authority: &str, version: Version) -> TlsConnector {

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | a port of a Gateway's listener | a free port; the router's own where the listener is the router's |
 //! | a reference to a Service | one to a Backend of that name with a scripted service's address |
-//! | the endpoint of a Backend | a scripted service's address; a scripted provider's name where it is the provider's |
+//! | the endpoint of a Backend | a scripted service's address |
+//! | the same, and the name in its certificate, where it is a provider's | a scripted provider's |
 //! | a Certificate of cert-manager | the Secret that cert-manager makes of it, issued by an authority of this run |
 //! | kinds that neither Envoy Gateway nor cert-manager reads | nothing |
 //!
@@ -23,6 +24,9 @@ use serde_json::{Value, json};
 const READ: [&str; 2] = ["gateway.networking.k8s.io", "gateway.envoyproxy.io"];
 /// And kinds of Kubernetes itself.
 const READ_OF_THE_CORE: [&str; 3] = ["ConfigMap", "Namespace", "Secret"];
+
+/// The domains of providers, which scripted providers stand in for.
+const PROVIDERS: [&str; 2] = [".openai.com", ".anthropic.com"];
 
 /// Where the committed manifests are.
 pub fn directory() -> PathBuf {
@@ -120,8 +124,11 @@ fn is_mutual(all: &[&Value], wanted: &str) -> bool {
 
 /// The provider's host that a Backend stands for.
 fn provider(backend: &Value) -> Option<&str> {
-    let host = backend["spec"]["endpoints"][0]["fqdn"]["hostname"].as_str()?;
-    host.starts_with("api.").then_some(host)
+    backend["spec"]["endpoints"][0]["fqdn"]["hostname"].as_str().filter(|host| is_providers(host))
+}
+
+fn is_providers(host: &str) -> bool {
+    PROVIDERS.iter().any(|domain| host.ends_with(domain))
 }
 
 /// `namespace/name` of a Service that is referred to from that namespace.
@@ -202,6 +209,11 @@ pub fn substituted(resources: &[Value], by: &Substitutes<'_>) -> String {
                 None => loopback((by.services)(&format!("{namespace}/{name}"))),
             };
             resource["spec"]["endpoints"] = json!([endpoint]);
+        }
+        if let Some(hostname) = resource.pointer_mut("/spec/validation/hostname")
+            && let Some(host) = hostname.as_str().filter(|host| is_providers(host))
+        {
+            *hostname = (by.providers)(host).0.into();
         }
         references(&mut resource, &mut |reference| {
             reference["group"] = "gateway.envoyproxy.io".into();

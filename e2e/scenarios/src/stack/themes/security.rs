@@ -14,7 +14,7 @@ use super::super::Stack;
 use super::super::client::{Answer, Call};
 use super::super::manifests;
 use super::super::service::Reply;
-use super::Row;
+use super::{Row, chat};
 use crate::identities::{self, Tokens};
 use crate::problems::Problems;
 
@@ -156,8 +156,8 @@ async fn tokens(stack: &Stack) -> Problems {
         problems.same(what, &stack.https(&call).await.status, &status);
         problems.same(&format!("{what}: at the provider"), &stack.openai.request_count(), &before);
     }
-    // The plain listener leads to the same route: no door without a lock.
-    problems.same("plain", &stack.http(&question().header("x-user-id", "tilda")).await.status, &401);
+    // The plain listener, at a name inside the cluster, leads to the same route: no door without a lock.
+    problems.same("plain", &stack.http(&chat("tilda")).await.status, &401);
 
     // Tilda uses up her minute. Whoever she says that she is, the token says who pays.
     stack.openai.script(Completion::text("Hello.").usage(Usage::new(8, 9_950)));
