@@ -96,8 +96,9 @@ impl Stack {
         let bundle = bundle.to_str().and_then(|path| path.parse().ok()).expect("a plain path");
         let mut router = shape.router(ports, bundle, equipment.modules.clone());
         router.listen.set_port(free_port());
-        // As in the committed router: each row has callers of its own.
-        router.budgets = LlmRouter::default().budgets;
+        // As in the committed router. Each row has callers of its own.
+        let LlmRouter { budgets, limits, max_body, aliases, .. } = LlmRouter::default();
+        router = LlmRouter { budgets, limits, max_body, aliases, ..router };
 
         let redis = Redis::start(free_port(), directory.path()).await?;
         let files = PARTS.iter().flat_map(|part| manifests::committed(part));
@@ -265,7 +266,9 @@ impl Stack {
     pub fn unaccepted(&self) -> Problems {
         let mut problems = Problems::default();
         let said = self.gateway.statuses();
-        for resource in lock(&self.cast.files).values().flatten() {
+        let files = lock(&self.cast.files);
+        let router = manifests::resources(&manifests::without(&lock(&self.cast.router), &files));
+        for resource in files.values().flatten().chain(&router) {
             let (kind, namespace, name) = manifests::identity(resource);
             let Some(status) = said.get(&(kind.clone(), format!("{namespace}/{name}"))) else {
                 problems.require(!HAVE_STATUS.contains(&kind.as_str()), || {
@@ -294,11 +297,13 @@ impl Stack {
         *seen = log.len();
     }
 
-    /// Ends everything.
-    pub async fn stop(self) {
+    /// Ends everything; the complete log of the control plane and its Envoy.
+    pub async fn stop(self) -> String {
+        let path = self.gateway.log_path().to_path_buf();
         // That something had to be killed is no news for a log.
         let _ = self.gateway.stop().await;
         let _ = self.redis.stop().await;
+        fs::read(path).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use lab::Failure;
 use libtest_mimic::{Arguments, Failed, Trial};
+use scenarios::canary;
 use scenarios::problems::Problems;
 use scenarios::stack::Stack;
 use scenarios::stack::themes::{self, Row};
@@ -30,12 +31,34 @@ fn main() {
         let slot = Arc::clone(&slot);
         Trial::test(row.name, move || RUNTIME.block_on(on(row, &slot)))
     };
-    let conclusion = libtest_mimic::run(&arguments, themes::all().into_iter().map(trial).collect());
+    let rows = themes::all().into_iter().map(trial).collect();
+    let mut failed = libtest_mimic::run(&arguments, rows).has_failed();
+    // The logs are complete only now, and are searched whatever rows were chosen.
     let stack = RUNTIME.block_on(async { std::mem::replace(&mut *slot.lock().await, Slot::Idle) });
     if let Slot::Running(stack) = stack {
-        RUNTIME.block_on(stack.stop());
+        let logs = RUNTIME.block_on(stack.stop());
+        let searching = Arguments { test_threads: Some(1), ..Arguments::default() };
+        failed |= libtest_mimic::run(&searching, vec![search(logs)]).has_failed();
     }
-    process::exit(i32::from(conclusion.has_failed()) * 101);
+    process::exit(i32::from(failed) * 101);
+}
+
+/// The control plane has seen every key in its environment, and every Secret.
+fn search(logs: String) -> Trial {
+    Trial::test("log/holds-no-key", move || {
+        let mut problems = Problems::default();
+        // The access log tells of every request: without one, this is not the log that it seems to be.
+        problems.require(logs.contains("\"request_id\""), || "no request is in the log".to_owned());
+        for (what, canary) in canary::unloggable() {
+            problems.require(!logs.contains(canary), || format!("the log has {what}"));
+        }
+        problems.require(!logs.contains("PRIVATE KEY"), || "the log has a private key".to_owned());
+        verdict(&problems)
+    })
+}
+
+fn verdict(problems: &Problems) -> Result<(), Failed> {
+    if problems.is_empty() { Ok(()) } else { Err(format!("\n{problems}").into()) }
 }
 
 async fn on(row: Row, slot: &Mutex<Slot>) -> Result<(), Failed> {
@@ -54,7 +77,7 @@ async fn on(row: Row, slot: &Mutex<Slot>) -> Result<(), Failed> {
     stack.clear();
     let mut problems: Problems = (row.story)(stack).await;
     stack.health(&mut problems);
-    if problems.is_empty() { Ok(()) } else { Err(format!("\n{problems}").into()) }
+    verdict(&problems)
 }
 
 async fn start() -> Result<Stack, Failure> {

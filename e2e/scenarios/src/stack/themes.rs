@@ -42,3 +42,32 @@ fn chat(user: &str) -> Call {
     let body = json!({"model": "gpt-4", "messages": [{"role": "user", "content": "hello"}]});
     Call::post("llm-router.default.svc", "/v1/chat/completions", &body).header("x-user-id", user)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::{PARTS, manifests};
+
+    /// Directories of which rows apply what they prove.
+    const BY_ROWS: [&str; 3] = ["stack/optional", "security", "task-api"];
+    /// What nothing here reads: the pods, the network, KEDA. `tests/manifests.rs` checks them, `tests/autoscaling.rs` the queries.
+    const OF_A_CLUSTER: [&str; 4] = [
+        "security/network-policy.yaml",
+        "task-api/autoscaling.yaml",
+        "task-api/network-policy.yaml",
+        "task-api/service.yaml",
+    ];
+
+    #[test]
+    fn every_manifest_is_proven_and_no_row_proves_what_is_not_there() {
+        let proven: BTreeSet<&str> = super::all().iter().flat_map(|row| row.proves).copied().collect();
+        let parts = PARTS.into_iter().chain(BY_ROWS);
+        let committed: Vec<String> = parts.flat_map(manifests::committed).collect();
+        let mut committed: BTreeSet<&str> = committed.iter().map(String::as_str).collect();
+        for unproven in OF_A_CLUSTER {
+            assert!(committed.remove(unproven), "{unproven} is not there");
+        }
+        assert_eq!(proven, committed);
+    }
+}

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use mock_llm::Reply;
 use serde_json::json;
 use tokio::time;
 
 use super::super::Stack;
 use super::super::client::Call;
+use super::limits::streamed;
 use super::{Row, chat};
 use crate::problems::Problems;
 
@@ -29,7 +31,7 @@ pub(super) fn rows() -> Vec<Row> {
         },
         Row {
             name: "entry/the-router-answers-on-both-doors",
-            proves: &["stack/gateway.yaml"],
+            proves: &["stack/gateway.yaml", "stack/clients.yaml"],
             story: |stack| Box::pin(router(stack)),
         },
         Row {
@@ -87,6 +89,14 @@ async fn router(stack: &Stack) -> Problems {
         });
     }
     problems.same("requests at OpenAI", &stack.openai.request_count(), &5);
+
+    // A stream whose pieces come one by one, for longer than clients may take for their headers.
+    stack.openai.script(Reply::paced(14, Duration::from_millis(500)));
+    let began = Instant::now();
+    let answer = stack.https(&streamed("entry").at("llm.example.com").http2()).await;
+    problems.same("status of a stream", &answer.status, &200);
+    problems.require(answer.text().trim_end().ends_with("data: [DONE]"), || "it was cut off".to_owned());
+    problems.require(began.elapsed() > Duration::from_secs(6), || "it was not slow".to_owned());
     problems
 }
 
