@@ -141,6 +141,8 @@ test-gateway: wasm lab tool ## Run the scenarios and the committed stack behind 
 	  $(CARGO) test --locked --no-fail-fast -p lab -p scenarios --features lab/gateway-tests,scenarios/gateway --test gateway --test manifests --test same --test everywhere
 	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && sh e2e/gateway.sh --or-skip '$(TOOLS)' sh e2e/fleet.sh '$(TOOLS)' \
 	  $(CARGO) test --locked -p scenarios --features scenarios/gateway --test stack
+	ENVOY=$$('$(LAB)' fetch-envoy) && export ENVOY && sh e2e/gateway.sh --or-skip '$(TOOLS)' sh e2e/fleet.sh '$(TOOLS)' sh e2e/prometheus.sh \
+	  $(CARGO) test --locked -p scenarios --features scenarios/gateway --test autoscaling
 
 .PHONY: test-sdk
 test-sdk: wasm lab $(PACKAGES)/.installed ## Run the tests with the providers' own Python SDKs

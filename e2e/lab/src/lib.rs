@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod http;
 pub mod paths;
 pub mod port;
+pub mod prometheus;
 pub mod run;
 pub mod settings;
 pub mod stand;

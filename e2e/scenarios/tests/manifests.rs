@@ -1,15 +1,15 @@
-//! The rendered manifests, strictly against the published definitions of their resources: those for a cluster too, which nothing here runs.
+//! Every committed manifest as an API server takes it, by the published definitions of its resources: those too that nothing here runs.
 
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::Command;
 
 use ai_filters::render::{Filters, GatewayApi, GatewayVersion, HeadersHeld, Infrastructure, manifests};
 use ai_filters::route::{Target, read_for};
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
-use tempfile::TempDir;
 
 fn named(variable: &str) -> PathBuf {
     env::var_os(variable)
@@ -22,64 +22,33 @@ fn documents(text: &str) -> Vec<Value> {
     documents.map(|document| Value::deserialize(document).expect("YAML")).filter(|it| !it.is_null()).collect()
 }
 
-/// The definitions as schemas, one file for each kind and version.
-fn schemas() -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    let mut written = 0;
-    for entry in fs::read_dir(named("CRDS")).expect("the definitions") {
-        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-        for definition in documents(&text).iter().filter(|it| it["kind"] == "CustomResourceDefinition") {
-            let spec = &definition["spec"];
-            let kind = spec["names"]["kind"].as_str().unwrap().to_lowercase();
-            for version in spec["versions"].as_array().unwrap() {
-                let mut schema = version["schema"]["openAPIV3Schema"].clone();
-                close(&mut schema);
-                let name = format!(
-                    "{}-{kind}-{}.json",
-                    spec["group"].as_str().unwrap(),
-                    version["name"].as_str().unwrap()
-                );
-                fs::write(directory.path().join(name), schema.to_string()).unwrap();
-                written += 1;
+/// Every YAML file under `envoy-configs/`.
+fn committed() -> Vec<PathBuf> {
+    let mut folders = vec![lab::paths::root().join("envoy-configs")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+                files.push(path);
             }
         }
     }
-    assert!(written > 15, "only {written} definitions were found");
-    directory
+    files.sort();
+    files
 }
 
-/// Where a definition lists an object's members, there are no others: an API server drops them without a word.
-fn close(schema: &mut Value) {
-    match schema {
-        Value::Object(members) => {
-            members.values_mut().for_each(close);
-            let open = members.contains_key("additionalProperties")
-                || members.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true));
-            if members.get("properties").is_some_and(Value::is_object)
-                && members.get("type").is_some()
-                && !open
-            {
-                members.insert("additionalProperties".to_owned(), Value::Bool(false));
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(close),
-        _ => {}
-    }
+/// Whether that is something for an API server, as each has an `apiVersion` and a `kind`.
+fn is_resource(document: &Value) -> bool {
+    document.get("apiVersion").is_some() && document.get("kind").is_some()
 }
 
-/// Whether the checker takes it, and what it says.
-fn checked(schemas: &Path, text: &str) -> (bool, String) {
-    let file = schemas.join("manifests.yaml");
-    fs::write(&file, text).unwrap();
-    let location = format!(
-        "{}/{{{{.Group}}}}-{{{{.ResourceKind}}}}-{{{{.ResourceAPIVersion}}}}.json",
-        schemas.display()
-    );
-    let output = Command::new(named("KUBECONFORM"))
-        .args(["-strict", "-summary", "-output", "text", "-schema-location", &location])
-        .arg(&file)
-        .output()
-        .expect("kubeconform");
+/// Whether the checker takes those files, and what it says.
+fn checked(files: &[PathBuf]) -> (bool, String) {
+    let output =
+        Command::new(named("APISERVER")).arg(named("CRDS")).args(files).output().expect("the checker");
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.success(), said)
@@ -123,25 +92,82 @@ spec:
 }
 
 #[test]
-fn manifests_are_what_the_definitions_say() {
-    let schemas = schemas();
-    let committed =
-        fs::read_to_string(lab::paths::root().join("envoy-configs/gateway-api/llm-router.yaml")).unwrap();
+fn every_committed_manifest_is_what_an_api_server_takes() {
+    let (mut manifests, mut resources) = (Vec::new(), 0);
+    for path in committed() {
+        let text = fs::read_to_string(&path).unwrap();
+        let all = documents(&text);
+        let of_a_cluster = all.iter().filter(|it| is_resource(it)).count();
+        // Bootstraps and compose files have none. A file with some has nothing else: a misspelt `kind` would hide a resource.
+        if of_a_cluster == 0 {
+            // Grafana's own files have a number there.
+            let grafanas = all.iter().all(|it| it["apiVersion"].is_number());
+            assert!(grafanas || !text.contains("apiVersion:"), "{}: not one whole resource", path.display());
+            continue;
+        }
+        assert_eq!(of_a_cluster, all.len(), "{}: a document is no resource", path.display());
+        // The renderer's input has the form of a resource, and is none that a cluster knows: `tests/route.rs` reads it.
+        if all.iter().any(|it| it["kind"] == "AIGatewayRoute") {
+            assert_eq!(all.len(), 1, "{}: the renderer's input is a file of its own", path.display());
+            continue;
+        }
+        resources += all.len();
+        manifests.push(path);
+    }
+    assert!(resources > 10, "only {resources} resources");
+    let (taken, said) = checked(&manifests);
+    assert!(taken, "{said}");
+    assert!(said.ends_with(&format!("valid: {resources}, invalid: 0\n")), "{said}");
+}
+
+#[test]
+fn what_is_rendered_without_patches_and_with_everything_is_taken_too() {
     let mut unpatched = GatewayApi::example();
     unpatched.router.filters = Filters::GatewayOnly;
     unpatched.router.headers_held = HeadersHeld::No;
-    for text in [committed.clone(), manifests(&unpatched), everything()] {
-        let resources = documents(&text).len();
-        assert!(resources > 10, "only {resources} resources");
-        let (taken, said) = checked(schemas.path(), &text);
+    for text in [manifests(&unpatched), everything()] {
+        let (taken, said) = checked_text(&text);
         assert!(taken, "{said}");
-        assert!(said.contains(&format!("Valid: {resources}, Invalid: 0, Errors: 0, Skipped: 0")), "{said}");
+        let resources = documents(&text).len();
+        assert!(said.ends_with(&format!("valid: {resources}, invalid: 0\n")), "{said}");
     }
+}
 
-    // A check that takes everything proves nothing.
-    for (right, wrong) in [("fallback: true", "fallbacks: true"), ("numRetries: 1", "numRetries: one")] {
-        let (taken, said) = checked(schemas.path(), &committed.replace(right, wrong));
-        assert!(!taken && said.contains("Invalid: "), "{wrong}: {said}");
+/// The same of a file that is written for it.
+fn checked_text(text: &str) -> (bool, String) {
+    let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().expect("a file");
+    file.write_all(text.as_bytes()).expect("a file that can be written");
+    checked(&[file.path().to_path_buf()])
+}
+
+/// A check that takes everything proves nothing: one mistake of each kind that it is there to find.
+#[test]
+fn mistakes_are_found() {
+    let rendered = manifests(&GatewayApi::example());
+    let unknown_in_a_deployment =
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: b}\nspec: {replica: 3}\n";
+    let twice = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: b}\ndata: {a: b, a: c}\n";
+    let nobodys = "apiVersion: nowhere.example/v1\nkind: Thing\nmetadata: {name: a, namespace: b}\n";
+    let by_a_rule = "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: SecurityPolicy\nmetadata: {name: a, namespace: b}\nspec: {jwt: {providers: [{name: a}]}}\n";
+    let nameless_key = "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: a, namespace: b}\nspec: {triggers: [{type: cron, metadata: {start: a}}]}\n";
+    for (text, problem) in [
+        (rendered.replace("fallback: true", "fallbacks: true"), "unknown field \"spec.fallbacks\""),
+        (
+            rendered.replace("numRetries: 1", "numRetries: one"),
+            "spec.retry.numRetries in body must be of type integer",
+        ),
+        (
+            rendered.replace("metadata: {name: ai}", "metadata: {name: ai, label: {a: b}}"),
+            "unknown field \"label\"",
+        ),
+        (unknown_in_a_deployment.to_owned(), "unknown field \"spec.replica\""),
+        (twice.to_owned(), "key \"a\" already set"),
+        (nobodys.to_owned(), "no kind \"Thing\""),
+        (by_a_rule.to_owned(), "either targetRef or targetRefs must be used"),
+        (nameless_key.to_owned(), "spec.scaleTargetRef: Required value"),
+    ] {
+        let (taken, said) = checked_text(&text);
+        assert!(!taken && said.contains(problem), "{problem}: {said}");
     }
 }
 

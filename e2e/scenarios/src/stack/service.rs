@@ -109,6 +109,12 @@ impl Reply {
         self
     }
 
+    /// The same with another status.
+    #[must_use]
+    pub fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     /// The same, later.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
