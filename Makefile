@@ -179,7 +179,7 @@ bench: wasm ## Measure what the filters cost beside a bare Envoy, and tokenizers
 
 .PHONY: instructions
 instructions: wasm ## Count the filters' WebAssembly instructions and host calls for a request: the same on every machine
-	@$(CARGO) run --locked --release --manifest-path e2e/bench/instructions/Cargo.toml -- $(ARGUMENTS)
+	@$(CARGO) run --release --manifest-path e2e/bench/instructions/Cargo.toml -- $(ARGUMENTS)
 
 .PHONY: clean
 clean: ## Remove what was built and fetched
