@@ -162,6 +162,7 @@ lint: toolchain ## Check format, lints, licences, bans and sources
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace $(HOSTED:%=--exclude %) --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --locked $(HOSTED:%=-p %) --target wasm32-wasip1 -- -D warnings
+	$(CARGO) check --locked --manifest-path filters/fuzz/Cargo.toml
 	@sh e2e/cargo-deny.sh '$(TOOLS)' check bans licenses sources
 
 .PHONY: fmt

@@ -23,6 +23,7 @@ pub mod rows;
 pub mod run;
 pub mod seen;
 pub mod shape;
+pub mod shared;
 pub mod sse;
 pub mod stack;
 pub mod stand;

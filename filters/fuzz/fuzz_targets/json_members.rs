@@ -22,7 +22,8 @@ fuzz_target!(|data: &[u8]| {
     };
     match parsed(text) {
         Some(parsed) if whole => {
-            let parsed: Vec<_> = parsed.iter().map(|(key, value)| (key.as_bytes(), value.get().as_bytes())).collect();
+            let parsed: Vec<_> =
+                parsed.iter().map(|(key, value)| (key.as_bytes(), value.get().as_bytes())).collect();
             assert_eq!(found, parsed);
         }
         Some(_) => assert!(text.contains('\\'), "only a key with an escape is left to a parser"),

@@ -18,8 +18,10 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     let json = section.replacen('{', r#"{"models": [{"name": "*"}],"#, 1);
-    let config = GatewayConfig::parse(json.as_bytes(), &|_| None).unwrap_or_else(|problems| panic!("{problems}\n{json}"));
-    let usage = Usage { input: 3, cache_read: 5, cache_write_5m: 7, cache_write_1h: 11, output: 13, reasoning: 17 };
+    let config = GatewayConfig::parse(json.as_bytes(), &|_| None)
+        .unwrap_or_else(|problems| panic!("{problems}\n{json}"));
+    let usage =
+        Usage { input: 3, cache_read: 5, cache_write_5m: 7, cache_write_1h: 11, output: 13, reasoning: 17 };
     for listed in &found.prices {
         let price = pricing::Price::new(listed.rates, listed.tiers.clone(), listed.per_request);
         let read = config.prices.of(&listed.provider, &listed.model).map(|price| price.cost(&usage));

@@ -22,8 +22,16 @@ pub fn check_translator(provider: Dialect, client: Dialect, data: &[u8]) {
     assert!(out.len() <= data.len() * FACTOR + CONSTANT, "{} from {}", out.len(), data.len());
     let mut edit = StreamEdit::new(client, MODEL.to_owned());
     let mut edited = Vec::new();
-    assert_eq!(edit.push(&out, &mut edited), Edit::Unchanged, "it names the client's model, and is made of whole events");
-    assert_eq!((edit.finish(&mut edited), edited.as_slice()), (end, [].as_slice()), "it says itself how it ended");
+    assert_eq!(
+        edit.push(&out, &mut edited),
+        Edit::Unchanged,
+        "it names the client's model, and is made of whole events"
+    );
+    assert_eq!(
+        (edit.finish(&mut edited), edited.as_slice()),
+        (end, [].as_slice()),
+        "it says itself how it ended"
+    );
 }
 
 fn translate(provider: Dialect, client: Dialect, chunks: &[&[u8]]) -> (Vec<u8>, End, Option<Usage>, Skipped) {
