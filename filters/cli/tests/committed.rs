@@ -37,7 +37,7 @@ fn llm_router() {
         bootstrap: "./envoy.yaml".to_owned(),
         modules: "../../target/wasm32-wasip1/wasm".to_owned(),
         monitoring: Some("../monitoring".to_owned()),
-        scripted: None,
+        ..ComposeFiles::default()
     };
     check("envoy-configs/llm-router/envoy.yaml", &bootstrap(&router));
     check("envoy-configs/llm-router/docker-compose.yaml", &compose(&router, &files));

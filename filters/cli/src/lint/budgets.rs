@@ -61,10 +61,7 @@ fn of_filter(
     }
     let longest =
         config.get("max_body_bytes").and_then(|bytes| bytes.number()).unwrap_or(u64::from(DEFAULT_BODY));
-    let targets = policy.spec().map_or_else(Vec::new, |spec| spec.each("targetRefs"));
-    for gateway in targets.iter().filter(|it| it.text_of("kind") == Some("Gateway")) {
-        let name = gateway.text_of("name").unwrap_or_default();
-        let Some(gateway) = world.named("Gateway", policy.namespace, name) else { continue };
+    for gateway in gateways(world, policy) {
         for (client, _) in world.targeting("ClientTrafficPolicy", gateway) {
             let limit = client.spec().and_then(|spec| spec.find(&["connection", "bufferLimit"]));
             if let Some(limit) =
@@ -77,6 +74,27 @@ fn of_filter(
             }
         }
     }
+}
+
+/// The Gateways that a policy is for: those that it names, and those of the routes that it names, each once.
+fn gateways<'w, 'a>(world: &'w World<'a>, policy: &Resource<'_>) -> Vec<&'w Resource<'a>> {
+    let mut gateways: Vec<&Resource<'a>> = Vec::new();
+    for target in policy.spec().map_or_else(Vec::new, |spec| spec.each("targetRefs")) {
+        let (kind, name) = (target.text_of("kind"), target.text_of("name").unwrap_or_default());
+        let more = match kind {
+            Some("Gateway") => world.named("Gateway", policy.namespace, name).into_iter().collect(),
+            Some(kind) => {
+                world.named(kind, policy.namespace, name).map_or_else(Vec::new, |route| world.gateways(route))
+            }
+            None => Vec::new(),
+        };
+        for gateway in more {
+            if !gateways.iter().any(|known| std::ptr::eq(*known, gateway)) {
+                gateways.push(gateway);
+            }
+        }
+    }
+    gateways
 }
 
 /// The default of `max_body_bytes`.

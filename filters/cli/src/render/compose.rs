@@ -3,12 +3,13 @@
 //! No secret is in it: a key that is not set stops `docker compose up` with its name. Nothing runs as root, and nothing can be written.
 //! Beside the gateway there may be Prometheus and Grafana, in a profile, and scripted providers in the place of the real ones.
 
+mod limits;
 mod monitoring;
 mod scripted;
 
 use std::time::Duration;
 
-use super::{EnvName, EnvoyVersion, LlmRouter, filter_config};
+use super::{EnvName, EnvoyVersion, GlobalBudget, LlmRouter, filter_config};
 use crate::yaml::{self, List, Map};
 pub use scripted::on_scripted_providers;
 
@@ -28,6 +29,8 @@ pub struct ComposeFiles {
     pub modules: String,
     /// The directory of what Prometheus and Grafana read; without it neither is in the file. They need [`LlmRouter::metrics`].
     pub monitoring: Option<String>,
+    /// The rate limit service's own file, where the router has a shared budget.
+    pub limits: Option<String>,
     /// The checkout that the scripted providers are built from, where the router is [on them](on_scripted_providers).
     pub scripted: Option<String>,
 }
@@ -51,6 +54,11 @@ pub fn compose(router: &LlmRouter, files: &ComposeFiles) -> String {
     if let Some(checkout) = &files.scripted {
         services = services.with("providers", scripted::service(router, checkout));
         volumes.push(scripted::VOLUME);
+    }
+    if let Some((budget, file)) = limited(router, files) {
+        services = limits::services(budget, file)
+            .into_iter()
+            .fold(services, |map, (name, service)| map.with(&name, service));
     }
     if let (Some(directory), Some(_)) = (&files.monitoring, router.metrics) {
         services = services
@@ -100,11 +108,19 @@ fn gateway(router: &LlmRouter, files: &ComposeFiles) -> Map {
             })
             .with("environment", environment);
     }
+    let mut awaited = Map::new();
     if files.scripted.is_some() {
-        service = service
+        let (name, dependency) = scripted::dependency();
+        awaited = awaited
             .why("Its certificate authority is a new one at each start, and Envoy reads it once.")
-            .with("depends_on", scripted::dependency());
+            .with(name, dependency);
     }
+    if let Some((budget, _)) = limited(router, files) {
+        let (name, dependency) = limits::dependency(budget);
+        awaited =
+            awaited.why("A gateway that does not reach it says so in every answer.").with(&name, dependency);
+    }
+    service = service.with_some("depends_on", (awaited != Map::new()).then_some(awaited));
     if router.listen.ip().is_loopback() {
         service = service
             .why("Loopback in a container is the container's own; with the host's network it is the host's.")
@@ -120,6 +136,17 @@ fn gateway(router: &LlmRouter, files: &ComposeFiles) -> Map {
             .why("Ready once every cluster and both filters are. The image has bash and no curl.")
             .with("healthcheck", healthcheck(answers(router.admin_port, "/ready", "LIVE"))),
     )
+}
+
+/// The shared budget that the services of this file count, and their own file.
+fn limited<'a>(router: &'a LlmRouter, files: &'a ComposeFiles) -> Option<(&'a GlobalBudget, &'a str)> {
+    let budget = router.global_budget.as_ref().filter(|budget| counts_beside(budget))?;
+    Some((budget, files.limits.as_deref()?))
+}
+
+/// Whether the service that counts a shared budget is one of the compose file's, by its name: one word is another container's.
+pub fn counts_beside(budget: &GlobalBudget) -> bool {
+    limits::is_beside(budget)
 }
 
 /// What holds for every container: nothing is written, nothing is gained.

@@ -152,12 +152,36 @@ fn the_rate_limit_services_file_is_written_beside_the_others() {
     let output = run(&arguments);
     assert!(output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        said.contains("spec.sharedBudget: the rate limit service and its Redis are not in this file"),
-        "{said}"
-    );
+    assert!(!said.contains("sharedBudget.service"), "{said}");
     let committed = include_str!("../../../../envoy-configs/global-budget/ratelimit.yaml");
     assert_eq!(std::fs::read_to_string(directory.join("ratelimit.yaml")).unwrap(), committed);
+    // The services are the ones that the fleet's own file has, which the tests run.
+    let parsed = |text: &str| {
+        let mut value: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).unwrap();
+        value.apply_merge().unwrap();
+        serde_json::to_value(value).unwrap()
+    };
+    let rendered = parsed(&std::fs::read_to_string(directory.join("docker-compose.yaml")).unwrap());
+    let fleet = parsed(include_str!("../../../../envoy-configs/global-budget/docker-compose.yaml"));
+    for service in ["ratelimit", "redis"] {
+        assert_eq!(rendered["services"][service], fleet["services"][service], "{service}");
+    }
+    assert_eq!(rendered["services"]["gateway"]["depends_on"], fleet["services"]["gateway-a"]["depends_on"]);
+    let loopback = "  sharedBudget: {perDay: 5}\n  listener: {address: \"127.0.0.1:1\"}\n";
+    std::fs::write(&file, format!("{EXAMPLE}{loopback}")).unwrap();
+    let output = run(&["render", "route", file.to_str().unwrap(), "--to", "compose"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("spec.sharedBudget needs services"), "{said}");
+    let elsewhere = format!("{EXAMPLE}  sharedBudget: {{perDay: 5, service: \"limits.example:9\"}}\n");
+    std::fs::write(&file, elsewhere).unwrap();
+    let away = directory.join("away.yaml");
+    let output =
+        run(&["render", "route", file.to_str().unwrap(), "--to", "compose", "-o", away.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("none of this file's, and the gateway asks for it at limits.example:9"), "{said}");
+    assert!(!std::fs::read_to_string(away).unwrap().contains("redis"));
+    std::fs::write(&file, format!("{EXAMPLE}  sharedBudget: {{perMinute: 10000, perDay: 100000}}\n"))
+        .unwrap();
     let own = directory.join("own.yaml");
     let arguments = ["render", "route", file.to_str().unwrap(), "--service-config", own.to_str().unwrap()];
     assert!(run(&arguments).status.success());

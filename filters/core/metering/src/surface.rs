@@ -171,7 +171,9 @@ impl<'de> TopLevel<'de> for Request<'_, 'de> {
 
 /// Adds something that the provider holds, unless it is not given.
 fn unknown(meter: &mut Meter, value: &RawValue, part: Part) {
-    if !is_null(value) && value.get() != "[]" {
+    let is_empty =
+        matches!(value.get().as_bytes(), [b'[', inside @ .., b']'] if inside.trim_ascii().is_empty());
+    if !is_null(value) && !is_empty {
         meter.unknown(part);
     }
 }

@@ -199,6 +199,8 @@ fn what_nobody_can_know_has_no_bound() {
     }
     // Settings that are not used cost nothing.
     assert!(of(Surface::Responses, r#"{"input":"a","previous_response_id":null}"#).is_ok());
+    // However nothing is written, it is nothing.
+    assert!(of(Surface::Responses, "{\"input\":\"a\",\"previous_response_id\":[ \n]}").is_ok());
     let images =
         r#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://a"}}]}]}"#;
     assert_eq!(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ai_filters::render::{
     ComposeFiles, EnvoyVersion, GatewayApi, GatewayVersion, Infrastructure, LlmRouter, bootstrap, compose,
-    example_env, manifests, on_scripted_providers, service_config,
+    counts_beside, example_env, manifests, on_scripted_providers, service_config,
 };
 use ai_filters::route::{Cluster, SECRET_NAME, Target, explain, is_secret_name, read_for};
 use clap::ValueEnum;
@@ -158,11 +158,12 @@ impl RouteOptions {
             modules: self.modules.clone(),
             monitoring: self.monitoring.clone(),
             scripted: self.mock.clone(),
+            limits: Some("./ratelimit.yaml".to_owned()),
         };
-        if let Some(budget) = &router.global_budget {
+        if let Some(budget) = router.global_budget.as_ref().filter(|budget| !counts_beside(budget)) {
             let (host, port) = (budget.service.host(), budget.service.port());
             tell(&[format!(
-                "warning: spec.sharedBudget: the rate limit service and its Redis are not in this file, and the gateway asks for them at {host}:{port}\n  hint: add the services `ratelimit` and `redis` of envoy-configs/global-budget/docker-compose.yaml"
+                "warning: spec.sharedBudget.service: the rate limit service is none of this file's, and the gateway asks for it at {host}:{port}\n  hint: leave `service` out, or give it a name of one word, and it is rendered with its Redis"
             )]);
         }
         if let Some(output) = &self.output {
@@ -188,10 +189,18 @@ impl RouteOptions {
             return Err("--metrics is for a bootstrap: Envoy Gateway's Envoys have such a listener anyway\nhint: docs/observability.md"
                 .to_owned());
         }
-        if router.listen.ip().is_loopback() && (self.monitoring.is_some() || self.mock.is_some()) {
-            return Err("--monitoring and --mock need services that reach each other by name, and a gateway on loopback has the \
-                        host's network\nhint: let `spec.listener.address` be 0.0.0.0"
-                .to_owned());
+        let counted =
+            matches!(self.to, What::Compose) && router.global_budget.as_ref().is_some_and(counts_beside);
+        let what = match (self.monitoring.is_some() || self.mock.is_some(), counted) {
+            (true, _) => Some("--monitoring and --mock need"),
+            (false, true) => Some("spec.sharedBudget needs"),
+            (false, false) => None,
+        };
+        if let Some(what) = what.filter(|_| router.listen.ip().is_loopback()) {
+            return Err(format!(
+                "{what} services that reach each other by name, and a gateway on loopback has the host's network\n\
+                 hint: let `spec.listener.address` be 0.0.0.0"
+            ));
         }
         router.check().map_err(|problems| problems.to_string())
     }

@@ -45,8 +45,8 @@ pub(super) fn value(router: &LlmRouter, name: &str) -> String {
 }
 
 /// Waits until they answer, and starts the gateway again when they are.
-pub(super) fn dependency() -> Map {
-    Map::new().with(HOST, Map::new().with("condition", "service_healthy").with("restart", true).inline())
+pub(super) fn dependency() -> (&'static str, Map) {
+    (HOST, Map::new().with("condition", "service_healthy").with("restart", true).inline())
 }
 
 /// The service.
