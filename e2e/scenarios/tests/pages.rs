@@ -60,7 +60,8 @@ fn blocks(page: &str) -> Vec<Block> {
 /// The commands of a block, each with what it prints; none is said of a script.
 fn commands(block: &Block) -> Vec<(String, Option<String>)> {
     if block.kind == "sh" {
-        return block.text.lines().map(|line| (line.to_owned(), None)).collect();
+        let whole = block.text.replace("\\\n", " ");
+        return whole.lines().map(|line| (line.to_owned(), None)).collect();
     }
     let mut commands: Vec<(String, Option<String>)> = Vec::new();
     let mut goes_on = false;
@@ -84,6 +85,8 @@ struct World {
     /// The local port of each port that a page says.
     ports: BTreeMap<u16, u16>,
     secrets: BTreeSet<String>,
+    /// Secrets of the type `kubernetes.io/tls`.
+    certificates: BTreeSet<String>,
     registry: String,
     asked: usize,
 }
@@ -96,7 +99,7 @@ impl World {
         let directory = Path::new(asked["directory"].as_str().unwrap());
         match asked["name"].as_str().unwrap() {
             "docker" => self.docker(&arguments, directory),
-            "kubectl" => self.kubectl(&arguments, asked["stdin"].as_str().unwrap()),
+            "kubectl" => self.kubectl(&arguments, directory, asked["stdin"].as_str().unwrap()),
             "make" => self.make(&arguments),
             other => Err(format!("nothing stands for {other}")),
         }
@@ -187,7 +190,9 @@ impl World {
         }
     }
 
-    fn kubectl(&mut self, arguments: &[&str], stdin: &str) -> Result<String, String> {
+    fn kubectl(&mut self, arguments: &[&str], directory: &Path, stdin: &str) -> Result<String, String> {
+        let read =
+            |file: &str| fs::read_to_string(directory.join(file)).map_err(|error| format!("{file}: {error}"));
         match arguments {
             ["-n", _, "create", "secret", "generic", name, literal] => {
                 let value = literal.strip_prefix("--from-literal=key=").ok_or("a literal `key` is wanted")?;
@@ -197,7 +202,21 @@ impl World {
                 self.secrets.insert((*name).to_owned());
                 Ok(format!("secret/{name} created\n"))
             }
+            ["create", "secret", "tls", name, certificate, key] => {
+                for (argument, option, holds) in
+                    [(certificate, "--cert=", "CERTIFICATE"), (key, "--key=", "PRIVATE KEY")]
+                {
+                    let file =
+                        argument.strip_prefix(option).ok_or_else(|| format!("{option}: which file?"))?;
+                    if !read(file)?.contains(holds) {
+                        return Err(format!("{file} has no {}", holds.to_lowercase()));
+                    }
+                }
+                self.certificates.insert((*name).to_owned());
+                Ok(format!("secret/{name} created\n"))
+            }
             ["apply", "-f", "-"] => self.apply(stdin),
+            ["apply", "-f", file] => self.apply(&read(file)?),
             other => Err(format!("kubectl {} is not stood in for", other.join(" "))),
         }
     }
@@ -213,6 +232,12 @@ impl World {
                 return Err(format!("{value} is no manifest"));
             };
             said.push_str(&format!("{kind}/{name} created\n"));
+            for reference in value["spec"]["listeners"].as_array().into_iter().flatten() {
+                let shown = reference["tls"]["certificateRefs"][0]["name"].as_str();
+                if shown.is_some_and(|name| !self.certificates.contains(name)) {
+                    return Err(format!("{kind}/{name} shows a certificate that was not created"));
+                }
+            }
             let json = value.to_string();
             for reference in json.split("\"secretKeyRef\":").skip(1) {
                 let known =
@@ -313,6 +338,7 @@ impl Session {
             project: None,
             ports: PORTS.map(|port| (port, lab::port::free().unwrap())).into(),
             secrets: BTreeSet::new(),
+            certificates: BTreeSet::new(),
             registry: String::new(),
             asked: 0,
         }));
