@@ -20,11 +20,17 @@ pub(super) struct Likeness {
     after: Vec<u8>,
 }
 
+/// Nothing is learnt from a longer chunk: what the copy costs is not saved again, and each stream keeps one.
+const MOST_BYTES: usize = 4 << 10;
+
 impl Likeness {
     /// What there is to learn from a chunk that was parsed, if it is such a chunk.
     pub(super) fn of(data: &[u8], chunk: &openai::Chunk<'_>) -> Option<Self> {
         /// Quotes within a string are escaped, so this is a member wherever it stands.
         const PADDING: &[u8] = b"\"obfuscation\":\"";
+        if data.len() > MOST_BYTES {
+            return None;
+        }
         let [openai::ChunkChoice { index, delta: Some(delta), .. }] = chunk.choices.as_slice() else {
             return None;
         };

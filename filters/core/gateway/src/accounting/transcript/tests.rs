@@ -108,6 +108,8 @@ fn the_next_chunk_is_read_without_a_parser_if_it_is_like_the_one_before() {
     let learnt = chunk("Once", "a", "null");
     let likeness = Likeness::of(learnt.as_bytes(), &serde_json::from_str(&learnt).unwrap()).unwrap();
     assert_eq!(likeness.choice, 1);
+    let long = chunk("a", &"b".repeat(4 << 10), "null");
+    assert!(Likeness::of(long.as_bytes(), &serde_json::from_str(&long).unwrap()).is_none());
     for (next, text) in [
         (chunk(" upon", "abc", "null"), Some(" upon")),
         (chunk("", "", "null"), Some("")),
