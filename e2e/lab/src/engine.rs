@@ -6,12 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use tokio::time::{self, Instant};
-
 use crate::envoy::{Admin, Running};
 use crate::gateway::EnvoyGateway;
-
-const POLL: Duration = Duration::from_millis(25);
+use crate::log;
 
 /// One of the two. Dropping it kills what it started.
 #[derive(Debug)]
@@ -72,16 +69,7 @@ impl Engine {
 
     /// Waits until the log says that, for at most that long.
     pub async fn log_says(&self, text: &str, within: Duration) -> bool {
-        let deadline = Instant::now().checked_add(within);
-        loop {
-            if self.log().contains(text) {
-                return true;
-            }
-            if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
-                return false;
-            }
-            time::sleep(POLL).await;
-        }
+        log::says(|| self.log(), text, within).await
     }
 
     /// Waits until it ends by itself, which nobody wants.

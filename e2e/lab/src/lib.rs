@@ -13,6 +13,7 @@ pub mod envoy;
 pub mod fleet;
 pub mod gateway;
 pub mod http;
+mod log;
 pub mod paths;
 pub mod port;
 pub mod prometheus;

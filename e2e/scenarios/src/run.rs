@@ -12,9 +12,26 @@ use crate::canary;
 use crate::client;
 use crate::problems::Problems;
 use crate::request::Request;
-use crate::row::{Door, Exchange, Provider};
+use crate::row::{Door, Exchange, Play, Provider};
 use crate::shape::{ANTHROPIC_HOST, OPENAI_HOST, Shape};
 use crate::stand::Stand;
+
+/// A row on the stand of its shape.
+///
+/// # Panics
+/// With a row that has Envoys of its own, and no shape.
+pub async fn play(stand: &Stand, play: &Play) -> Problems {
+    match play {
+        Play::Exchange(exchange) => self::exchange(stand, exchange).await,
+        Play::Story(story) => {
+            stand.clear();
+            let mut problems = story(stand).await;
+            always(stand, &mut problems).await;
+            problems
+        }
+        Play::Own(_) => unreachable!("it has no shape"),
+    }
+}
 
 /// One request and its answer on that stand.
 pub async fn exchange(stand: &Stand, exchange: &Exchange) -> Problems {

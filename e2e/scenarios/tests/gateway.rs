@@ -7,7 +7,7 @@ use std::process;
 use lab::Failure;
 use libtest_mimic::{Arguments, Conclusion, Trial};
 use scenarios::problems::Problems;
-use scenarios::row::{Play, Row};
+use scenarios::row::Row;
 use scenarios::shape::Shape;
 use scenarios::shared::{self, RUNTIME, Shared, verdict};
 use scenarios::stand::{Equipment, Stand};
@@ -46,16 +46,7 @@ async fn on(shape: Shape, row: &Row, stand: &Shared<Stand>) -> Problems {
             return problems;
         }
     };
-    match &row.play {
-        Play::Exchange(exchange) => run::exchange(stand, exchange).await,
-        Play::Story(story) => {
-            stand.clear();
-            let mut problems = story(stand).await;
-            run::always(stand, &mut problems).await;
-            problems
-        }
-        Play::Own(_) => unreachable!("it has no shape"),
-    }
+    run::play(stand, &row.play).await
 }
 
 async fn start(shape: Shape) -> Result<Stand, Failure> {

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -119,9 +120,7 @@ fn table() -> Vec<Asked> {
 async fn every_deployment_answers_the_same() {
     let equipment = Equipment::find().await.unwrap_or_else(|failure| panic!("{failure}"));
     let directory = tempfile::tempdir().unwrap();
-    let settings = Settings::from_lookup(|name| name.ends_with("PORT").then(|| "0".into())).unwrap();
-    let run = Stand::start(&settings, Deployment::Envoy, &equipment.binary, directory.path()).await;
-    let run = run.unwrap_or_else(|failure| panic!("{failure}"));
+    let run = started(Deployment::Envoy, &equipment, directory.path()).await;
 
     let file = lab::paths::root().join("envoy-configs/llm-router/docker-compose.mock.yaml");
     let mut project = Project::of(Compose::read(&file), &equipment);
@@ -140,7 +139,7 @@ async fn every_deployment_answers_the_same() {
             control: project.address("providers", 10_080),
         },
     ];
-    let behind = behind_envoy_gateway(&settings, &equipment).await;
+    let behind = behind_envoy_gateway(&equipment).await;
     deployments.extend(behind.iter().map(|(behind, _)| stand("make gateway", behind)));
 
     let mut problems = Vec::new();
@@ -166,14 +165,20 @@ async fn every_deployment_answers_the_same() {
     }
 }
 
+/// What `make run` or `make gateway` starts without a key, on free ports.
+async fn started(deployment: Deployment, equipment: &Equipment, directory: &Path) -> Stand {
+    let settings = Settings::from_lookup(|name| name.ends_with("PORT").then(|| "0".into())).unwrap();
+    let stand = Stand::start(&settings, deployment, &equipment.binary, directory).await;
+    stand.unwrap_or_else(|failure| panic!("{failure}"))
+}
+
 /// What `make gateway` starts, where the tests have an Envoy Gateway.
-async fn behind_envoy_gateway(settings: &Settings, equipment: &Equipment) -> Option<(Stand, TempDir)> {
+async fn behind_envoy_gateway(equipment: &Equipment) -> Option<(Stand, TempDir)> {
     if !cfg!(feature = "gateway") {
         return None;
     }
     let folder = tempfile::tempdir().unwrap();
-    let behind = Stand::start(settings, Deployment::EnvoyGateway, &equipment.binary, folder.path()).await;
-    Some((behind.unwrap_or_else(|failure| panic!("{failure}")), folder))
+    Some((started(Deployment::EnvoyGateway, equipment, folder.path()).await, folder))
 }
 
 /// One source: what `make run` starts Envoy with is the compose file's bootstrap, but for where things are.
@@ -181,9 +186,7 @@ async fn behind_envoy_gateway(settings: &Settings, equipment: &Equipment) -> Opt
 async fn make_run_starts_what_the_compose_file_mounts() {
     let equipment = Equipment::find().await.unwrap_or_else(|failure| panic!("{failure}"));
     let directory = tempfile::tempdir().unwrap();
-    let settings = Settings::from_lookup(|name| name.ends_with("PORT").then(|| "0".into())).unwrap();
-    let run = Stand::start(&settings, Deployment::Envoy, &equipment.binary, directory.path()).await;
-    let run = run.unwrap_or_else(|failure| panic!("{failure}"));
+    let run = started(Deployment::Envoy, &equipment, directory.path()).await;
     let bootstraps: Vec<_> =
         fs::read_dir(directory.path()).unwrap().flatten().map(|entry| entry.path()).collect();
     let bootstrap =

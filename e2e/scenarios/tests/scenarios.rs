@@ -114,16 +114,7 @@ async fn on_shape(row: &Row, shape: Shape, stands: &Stands, equipment: &Equipmen
         }
         Slot::Idle => unreachable!("it was started"),
     };
-    match &row.play {
-        Play::Exchange(exchange) => run::exchange(stand, exchange).await,
-        Play::Story(story) => {
-            stand.clear();
-            let mut problems = story(stand).await;
-            run::always(stand, &mut problems).await;
-            problems
-        }
-        Play::Own(_) => unreachable!("it has no shape"),
-    }
+    run::play(stand, &row.play).await
 }
 
 fn verdict(problems: Problems) -> Result<(), Failed> {

@@ -13,10 +13,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
-use tokio::time::{self, Instant};
+use tokio::time;
 
 use super::{Admin, Binary};
-use crate::Failure;
+use crate::{Failure, log};
 
 /// Two wasm modules are compiled before the first connection; a busy machine with two cores has been seen to need 20 seconds.
 const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -318,16 +318,7 @@ impl Running {
 
     /// Waits until the log says that, for at most that long.
     pub async fn log_says(&self, text: &str, within: Duration) -> bool {
-        let deadline = Instant::now().checked_add(within);
-        loop {
-            if self.log().contains(text) {
-                return true;
-            }
-            if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
-                return false;
-            }
-            time::sleep(POLL).await;
-        }
+        log::says(|| self.log(), text, within).await
     }
 }
 
