@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use tiktoken_rs::CoreBPE;
-use tokens::{Counter, Encoding, Tokenizer, UpTo};
+use tokens::{Bound, Counter, Encoding, Memory, UpTo};
 
 /// The longest text that a run of the fuzzer repeats its input to: several windows of one piece.
 const LONGEST: usize = 1 << 14;
@@ -25,18 +25,25 @@ fn check(text: &str, seed: &[u8]) {
     for encoding in Encoding::ALL {
         let expect = reference(encoding).count_ordinary(text) as u64;
         assert_eq!(encoding.count(text), expect);
-        let mut tokenizer = Tokenizer::new(encoding);
-        assert_eq!((tokenizer.count(text), tokenizer.count(text)), (expect, expect));
+        let mut memory = Memory::new();
+        let mut twice = || encoding.count_with(text, &mut memory);
+        assert_eq!((twice(), twice()), (expect, expect));
         assert!(tokens::bounds(text.len()).contains(&expect));
         for limit in [0, expect / 3, expect.saturating_sub(1), expect, expect + 1, u64::MAX] {
             let found = if expect <= limit { UpTo::Exactly(expect) } else { UpTo::MoreThan(limit) };
             assert_eq!(encoding.count_up_to(text, limit), found);
+            assert_eq!(encoding.count_up_to_with(text, limit, &mut memory), found);
+            match encoding.bound_with(text, limit, limit, &mut memory) {
+                Bound::Exactly(tokens) => assert_eq!(tokens, expect),
+                Bound::AtMost(tokens) => assert!((expect..=limit).contains(&tokens)),
+                Bound::MoreThan(_) => assert!(expect > limit),
+            }
         }
 
         let mut counter = Counter::new(encoding);
         let mut counted = String::new();
         for (part, seed) in parts(text, seed).zip(seed.iter().cycle()) {
-            counter.push(part);
+            counter.push_with(part, &mut memory);
             counted.push_str(part);
             if seed % 8 == 0 {
                 assert_eq!(counter.count(), encoding.count(&counted));

@@ -4,9 +4,10 @@ mod run;
 
 use std::fmt;
 
-use crate::Encoding;
+use crate::memo::Remember;
 use crate::split::{Cl100k, O200k};
-use crate::text::{self, Rules};
+use crate::text::{self, Rules, Until};
+use crate::{Encoding, Memory};
 use run::Run;
 
 /// Bytes that are gathered before they are cut into pieces: enough that what is left over and looked at again is the smaller part.
@@ -51,20 +52,22 @@ impl Counter {
 
     /// Takes the next part of the text.
     pub fn push(&mut self, part: &str) {
-        match self.encoding {
-            Encoding::O200kBase => self.push_bytes::<O200k>(part.as_bytes()),
-            Encoding::Cl100kBase => self.push_bytes::<Cl100k>(part.as_bytes()),
-        }
+        self.push_to(part, &mut ());
+    }
+
+    /// The same, with a memory.
+    pub fn push_with(&mut self, part: &str, memory: &mut Memory) {
+        self.push_to(part, memory.of(self.encoding));
     }
 
     /// The tokens of the text so far, as if it ended here. Looks again at what may still change, a few kilobytes at most.
     pub fn count(&self) -> u64 {
-        self.tokens
-            + match (self.encoding, &self.run) {
-                (_, None) => self.encoding.count_bytes(&self.pending, u64::MAX, &mut ()),
-                (Encoding::O200kBase, Some(run)) => run.count::<O200k>(),
-                (Encoding::Cl100kBase, Some(run)) => run.count::<Cl100k>(),
-            }
+        self.count_by(&mut ())
+    }
+
+    /// The same, with a memory.
+    pub fn count_with(&self, memory: &mut Memory) -> u64 {
+        self.count_by(memory.of(self.encoding))
     }
 
     /// The tokens of the whole text.
@@ -72,7 +75,23 @@ impl Counter {
         self.count()
     }
 
-    fn push_bytes<R: Rules>(&mut self, mut part: &[u8]) {
+    fn count_by(&self, memo: &mut impl Remember) -> u64 {
+        self.tokens
+            + match (self.encoding, &self.run) {
+                (_, None) => self.encoding.count_bytes(&self.pending, Until::ALL, memo).0,
+                (Encoding::O200kBase, Some(run)) => run.count::<O200k>(),
+                (Encoding::Cl100kBase, Some(run)) => run.count::<Cl100k>(),
+            }
+    }
+
+    fn push_to(&mut self, part: &str, memo: &mut impl Remember) {
+        match self.encoding {
+            Encoding::O200kBase => self.push_bytes::<O200k>(part.as_bytes(), memo),
+            Encoding::Cl100kBase => self.push_bytes::<Cl100k>(part.as_bytes(), memo),
+        }
+    }
+
+    fn push_bytes<R: Rules>(&mut self, mut part: &[u8], memo: &mut impl Remember) {
         while !part.is_empty() {
             let (taken, rest) = part.split_at(whole_characters(part));
             part = rest;
@@ -87,20 +106,20 @@ impl Counter {
                 None => self.pending.extend_from_slice(taken),
             }
             if self.pending.len() >= GATHER {
-                self.count_pieces::<R>();
+                self.count_pieces::<R>(memo);
             }
         }
     }
 
     /// Counts the pieces that are finished. An unfinished one that is long is counted on as a run.
-    fn count_pieces<R: Rules>(&mut self) {
+    fn count_pieces<R: Rules>(&mut self, memo: &mut impl Remember) {
         let mut start = 0;
         while start < self.pending.len() {
             let piece = R::piece(&self.pending, start);
             if piece.open {
                 break;
             }
-            self.tokens += text::piece::<R::Tables>(&self.pending, start, piece.end, u64::MAX, &mut ());
+            self.tokens += text::piece::<R::Tables>(&self.pending, start, piece.end, u64::MAX, memo);
             start = piece.end;
         }
         self.pending.drain(..start);

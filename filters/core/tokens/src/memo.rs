@@ -1,16 +1,18 @@
-//! Remembers how many tokens the words are that are no token themselves: the ones that cost most, and that a text repeats.
+//! The words of one encoding that are remembered.
 
 use crate::tables::Key;
 
-/// Words that are remembered.
-const ENTRIES: usize = 2048;
-/// The longest, in bytes.
+/// Words that share a place.
+const WAYS: usize = 4;
+/// Places.
+const SETS: usize = 2048;
+/// The longest word, in bytes.
 pub(crate) const MAX_WORD: usize = 15;
 
 /// What a count remembers, if anything.
 pub(crate) trait Remember {
-    /// The tokens of a word of at most 15 bytes, if they were kept.
-    fn recall(&self, word: Key, len: usize, hash: u64) -> Option<u64>;
+    /// The tokens of a word of 1 to 15 bytes, if they were kept.
+    fn recall(&mut self, word: Key, len: usize, hash: u64) -> Option<u64>;
     /// Keeps them.
     fn keep(&mut self, word: Key, len: usize, hash: u64, tokens: u64);
 }
@@ -18,7 +20,7 @@ pub(crate) trait Remember {
 /// Remembers nothing.
 impl Remember for () {
     #[inline(always)]
-    fn recall(&self, _: Key, _: usize, _: u64) -> Option<u64> {
+    fn recall(&mut self, _: Key, _: usize, _: u64) -> Option<u64> {
         None
     }
 
@@ -26,35 +28,68 @@ impl Remember for () {
     fn keep(&mut self, _: Key, _: usize, _: u64, _: u64) {}
 }
 
-/// A word in each place, the last one that hashed to it. The upper byte of `high`, which a word of 15 bytes leaves free, holds the word's
-/// length and its tokens, of which neither can be zero where something is kept.
+/// Words and their tokens, in sets of four, each a cache line.
+///
+/// A word comes in at the end of its set, in the place of the one that was there, and moves up by one each time it is met again. So words
+/// that are met once drive out each other, and not those that are met often.
 #[derive(Clone)]
-pub(crate) struct Memo(Box<[Key; ENTRIES]>);
+pub(crate) struct Memo {
+    sets: Box<[Set]>,
+    pub(crate) asked: u64,
+    pub(crate) missed: u64,
+}
+
+/// A word is kept with its length and its tokens in the upper byte of `high`, which a word of 15 bytes leaves free. Where nothing is kept, the
+/// length is zero, which no word's is.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Set([Key; WAYS]);
+
+/// A word's length, within what is kept of it.
+const LEN_SHIFT: u32 = 60;
+/// Its tokens.
+const TOKENS_SHIFT: u32 = 56;
+const TOKENS: u64 = 15 << TOKENS_SHIFT;
 
 impl Memo {
     pub(crate) fn new() -> Self {
-        Self(Box::new([Key { low: 0, high: 0 }; ENTRIES]))
-    }
-}
-
-impl Remember for Memo {
-    #[inline(always)]
-    fn recall(&self, word: Key, len: usize, hash: u64) -> Option<u64> {
-        let kept = self.0.get(place(hash))?;
-        let about = kept.high >> 56;
-        (kept.low == word.low && kept.high << 8 >> 8 == word.high && about >> 4 == len as u64)
-            .then_some(about & 15)
+        Self { sets: vec![Set([Key { low: 0, high: 0 }; WAYS]); SETS].into(), asked: 0, missed: 0 }
     }
 
     #[inline(always)]
-    fn keep(&mut self, word: Key, len: usize, hash: u64, tokens: u64) {
-        if let Some(kept) = self.0.get_mut(place(hash)) {
-            *kept = Key { low: word.low, high: word.high | ((len as u64) << 4 | tokens) << 56 };
-        }
+    fn set(&mut self, hash: u64) -> Option<&mut [Key; WAYS]> {
+        self.sets.get_mut((hash >> 20) as usize % SETS).map(|Set(set)| set)
     }
 }
 
 #[inline(always)]
-fn place(hash: u64) -> usize {
-    (hash >> 20) as usize % ENTRIES
+fn with_len(word: Key, len: usize) -> Key {
+    Key { low: word.low, high: word.high | (len as u64) << LEN_SHIFT }
+}
+
+impl Remember for Memo {
+    #[inline(always)]
+    fn recall(&mut self, word: Key, len: usize, hash: u64) -> Option<u64> {
+        self.asked += 1;
+        let word = with_len(word, len);
+        let set = self.set(hash)?;
+        let way = set.iter().position(|kept| kept.low == word.low && kept.high & !TOKENS == word.high);
+        let Some(way) = way else {
+            self.missed += 1;
+            return None;
+        };
+        let tokens = set.get(way).map(|kept| (kept.high & TOKENS) >> TOKENS_SHIFT);
+        if way > 0 {
+            set.swap(way - 1, way);
+        }
+        tokens
+    }
+
+    #[inline(always)]
+    fn keep(&mut self, word: Key, len: usize, hash: u64, tokens: u64) {
+        if let Some([.., last]) = self.set(hash) {
+            let word = with_len(word, len);
+            *last = Key { low: word.low, high: word.high | tokens << TOKENS_SHIFT & TOKENS };
+        }
+    }
 }

@@ -19,16 +19,37 @@ impl Rules for Cl100k {
     type Tables = Cl100kBase;
 }
 
-/// The tokens of a text; more than `limit` of them, though not all, where it has more.
-pub(crate) fn count<R: Rules>(text: &[u8], limit: u64, memo: &mut impl Remember) -> u64 {
+/// Where to stop counting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Until {
+    /// With more tokens than this.
+    pub(crate) more_than: u64,
+    /// Where even a token for each byte that is left makes no more than this.
+    pub(crate) at_most: u64,
+}
+
+impl Until {
+    /// At the end of the text.
+    pub(crate) const ALL: Self = Self::more_than(u64::MAX);
+
+    /// Where there are more tokens than the limit.
+    pub(crate) const fn more_than(limit: u64) -> Self {
+        Self { more_than: limit, at_most: 0 }
+    }
+}
+
+/// The tokens of a text up to where counting stopped, and the bytes that are left.
+pub(crate) fn count<R: Rules>(text: &[u8], until: Until, memo: &mut impl Remember) -> (u64, u64) {
     let mut tokens = 0;
     let mut start = 0;
-    while start < text.len() && tokens <= limit {
+    let mut left = text.len() as u64;
+    while left > 0 && tokens <= until.more_than && tokens + left > until.at_most {
         let end = R::piece(text, start).end;
-        tokens += piece::<R::Tables>(text, start, end, limit - tokens, memo);
+        tokens += piece::<R::Tables>(text, start, end, until.more_than - tokens, memo);
         start = end;
+        left = (text.len() - end) as u64;
     }
-    tokens
+    (tokens, left)
 }
 
 /// The tokens of one piece of a text; more than `limit` of them, though not all, where it has more.
@@ -46,14 +67,15 @@ pub(crate) fn piece<T: Tables>(
     {
         let key = Key::new(bytes, len);
         let hash = key.hash(len);
-        if tables::short::<T>(key, len, hash) != NO_TOKEN {
-            return 1;
+        if let Some(tokens) = memo.recall(key, len, hash) {
+            return tokens;
         }
-        return memo.recall(key, len, hash).unwrap_or_else(|| {
-            let tokens = word::<T>(text.get(start..end).unwrap_or_default());
-            memo.keep(key, len, hash, tokens);
-            tokens
-        });
+        let tokens = match tables::short::<T>(key, len, hash) {
+            NO_TOKEN => word::<T>(text.get(start..end).unwrap_or_default()),
+            _ => 1,
+        };
+        memo.keep(key, len, hash, tokens);
+        return tokens;
     }
     other::<T>(text.get(start..end).unwrap_or_default(), limit)
 }

@@ -13,7 +13,7 @@
 use corpora::{Corpus, Random};
 use proptest::prelude::*;
 use tiktoken_rs::CoreBPE;
-use tokens::{Counter, Encoding, Tokenizer, UpTo};
+use tokens::{Bound, Counter, Encoding, Memory, UpTo};
 
 /// What the expressions tell apart, and what looks as if they did.
 const PARTS: &[&str] = &[
@@ -118,17 +118,34 @@ fn check(text: &str) {
         let expect = reference(encoding).count_ordinary(text) as u64;
         let name = encoding.name();
         assert_eq!(encoding.count(text), expect, "{name} of {text:?}");
-        let mut tokenizer = Tokenizer::new(encoding);
-        assert_eq!((tokenizer.count(text), tokenizer.count(text)), (expect, expect), "{name} of {text:?}");
+        let mut memory = Memory::new();
+        let mut twice = || encoding.count_with(text, &mut memory);
+        assert_eq!((twice(), twice()), (expect, expect), "{name} of {text:?}");
         assert!(tokens::bounds(text.len()).contains(&expect));
         assert_eq!(encoding.count_up_to(text, expect), UpTo::Exactly(expect), "{name} of {text:?}");
         if expect > 0 {
             for limit in [0, expect / 2, expect - 1] {
                 assert_eq!(encoding.count_up_to(text, limit), UpTo::MoreThan(limit), "{name} of {text:?}");
-                assert_eq!(tokenizer.count_up_to(text, limit), UpTo::MoreThan(limit), "{name} of {text:?}");
+                let remembered = encoding.count_up_to_with(text, limit, &mut memory);
+                assert_eq!(remembered, UpTo::MoreThan(limit), "{name} of {text:?}");
+            }
+        }
+        for enough in [0, expect / 2, expect, expect * 2] {
+            for limit in [expect / 2, expect, expect * 3, u64::MAX] {
+                check_bound(text, encoding, [expect, enough, limit], &mut memory);
             }
         }
     }
+}
+
+fn check_bound(text: &str, encoding: Encoding, [expect, enough, limit]: [u64; 3], memory: &mut Memory) {
+    let bytes = text.len() as u64;
+    let is_right = match encoding.bound_with(text, enough, limit, memory) {
+        Bound::Exactly(tokens) => tokens == expect && tokens <= limit,
+        Bound::AtMost(tokens) => (expect..=enough.min(bytes)).contains(&tokens),
+        Bound::MoreThan(tokens) => tokens == limit && expect > limit,
+    };
+    assert!(is_right, "{} of {text:?}: enough {enough}, limit {limit}", encoding.name());
 }
 
 /// Counts a text in parts; after each, it is the count of what came so far.
@@ -136,18 +153,16 @@ fn check_parts(text: &str, ends: impl IntoIterator<Item = usize>) {
     let mut ends: Vec<usize> = ends.into_iter().filter(|end| text.is_char_boundary(*end)).collect();
     ends.sort_unstable();
     for encoding in Encoding::ALL {
-        let mut counter = Counter::new(encoding);
+        let (mut counter, mut with_memory) = (Counter::new(encoding), Counter::new(encoding));
+        let mut memory = Memory::new();
         let mut start = 0;
         for end in ends.iter().copied().chain([text.len()]) {
             counter.push(&text[start..end]);
+            with_memory.push_with(&text[start..end], &mut memory);
             start = end;
-            assert_eq!(
-                counter.count(),
-                encoding.count(&text[..end]),
-                "{} of {:?}",
-                encoding.name(),
-                &text[..end]
-            );
+            let expect = encoding.count(&text[..end]);
+            let counts = [counter.count(), with_memory.count(), with_memory.count_with(&mut memory)];
+            assert_eq!(counts, [expect; 3], "{} of {:?}", encoding.name(), &text[..end]);
         }
         assert_eq!(counter.finish(), encoding.count(text));
     }
@@ -203,16 +218,12 @@ fn a_million_random_texts() {
 #[test]
 fn what_is_remembered_changes_no_count() {
     for encoding in Encoding::ALL {
-        let mut tokenizer = Tokenizer::new(encoding);
+        let mut memory = Memory::new();
         for corpus in Corpus::ALL {
             let text = corpus.text();
             let expect = encoding.count(&text);
-            assert_eq!(
-                (tokenizer.count(&text), tokenizer.count(&text)),
-                (expect, expect),
-                "{}",
-                corpus.name()
-            );
+            let mut count = || encoding.count_with(&text, &mut memory);
+            assert_eq!((count(), count()), (expect, expect), "{}", corpus.name());
         }
     }
 }

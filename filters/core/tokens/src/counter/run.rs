@@ -8,7 +8,7 @@ use super::LONG;
 use crate::long::{self, WINDOW};
 use crate::split::{BLANKS, BREAKS, Class, EITHER, Kind, LETTERS, LOWER, SIGNS, Set, UPPER};
 use crate::split::{at, contraction, contraction_open, run};
-use crate::text::{self, Rules};
+use crate::text::{self, Rules, Until};
 
 /// A piece that has begun, and has not ended.
 #[derive(Clone)]
@@ -108,7 +108,9 @@ impl Run {
             }
             Some(fork) => fork.before + fork.piece.count::<R>(&self.since),
             None => {
-                self.before + self.piece.count::<R>(&[]) + text::count::<R>(&self.since, u64::MAX, &mut ())
+                self.before
+                    + self.piece.count::<R>(&[])
+                    + text::count::<R>(&self.since, Until::ALL, &mut ()).0
             }
         }
     }
