@@ -17,7 +17,11 @@ pub struct Options {
     /// The Envoys to measure; the bare ones that they are compared with come along.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Variant::ALL)]
     pub variants: Vec<Variant>,
-    /// Rounds that count, after one that does not [default: 11, with --quick 2].
+    /// How often the Envoys are started anew: two of one configuration differ by up to a tenth for as long as they live [default: 3,
+    /// with --quick 1].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub starts: Option<u32>,
+    /// Rounds of each start that count, after one that does not [default: 4, with --quick 2].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: Option<u32>,
     /// Requests in a round, in every row [default: 8000 of 2 KB, 3200 of 32 KB and unpaced streams, 100 paced ones].
@@ -32,9 +36,14 @@ pub struct Options {
 }
 
 impl Options {
-    /// How many rounds count.
+    /// How often the Envoys are started.
+    pub fn starts(&self) -> u32 {
+        self.starts.unwrap_or(if self.quick { 1 } else { 3 })
+    }
+
+    /// How many rounds of each start count.
     pub fn rounds(&self) -> u32 {
-        self.rounds.unwrap_or(if self.quick { 2 } else { 11 })
+        self.rounds.unwrap_or(if self.quick { 2 } else { 4 })
     }
 
     /// How much of a workload makes up a round.
@@ -80,7 +89,7 @@ mod tests {
         let options = parse("bench");
         assert_eq!(options.rows(), Workload::ALL);
         assert_eq!(options.variants(), Variant::ALL);
-        assert!(options.rounds() >= 7);
+        assert!(options.starts() * options.rounds() >= 7);
     }
 
     #[test]

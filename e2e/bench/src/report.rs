@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::machine::Pinning;
-use crate::run::{Findings, Measurement};
+use crate::run::{Findings, Measurement, Words};
 use crate::stats::Spread;
 use crate::variant::Variant;
 use crate::workload::{Unit, Workload};
@@ -37,7 +37,7 @@ pub fn markdown(findings: &Findings, command: &str) -> String {
         provider / 1024,
         memory(findings),
     );
-    for remark in [lateness(findings), quietness(findings)].into_iter().flatten() {
+    for remark in [words(findings), lateness(findings), quietness(findings)].into_iter().flatten() {
         let _ = writeln!(text, "\n{remark}");
     }
     text
@@ -59,7 +59,12 @@ fn volumes(findings: &Findings) -> String {
     let rows = findings.volumes.iter().map(|(workload, volume)| {
         format!("{} of {} over {} connections", volume.requests, workload.title(), volume.connections)
     });
-    format!("{} rounds, each with {}.", findings.rounds, rows.collect::<Vec<_>>().join(", "))
+    format!(
+        "{} times, new processes had {} rounds, each with {}.",
+        findings.starts,
+        findings.rounds,
+        rows.collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn line(findings: &Findings, workload: Workload, variant: Variant) -> Option<String> {
@@ -150,6 +155,17 @@ fn memory(findings: &Findings) -> String {
     findings.memory.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
+/// How much of what was counted was remembered.
+fn words(findings: &Findings) -> Option<String> {
+    let of = |(variant, words): (&Variant, &Words)| {
+        let part = words.remembered as f64 / words.counted as f64 * 100.0;
+        format!("{} {part:.1} % of {}", variant.name(), words.counted)
+    };
+    let each: Vec<_> = findings.words.iter().map(of).collect();
+    (!each.is_empty())
+        .then(|| format!("Words that were counted and remembered from texts before: {}.", each.join("; ")))
+}
+
 /// How well the paced stream was paced: where reads are fewer than events, several came at once and were cheaper than they should be.
 fn lateness(findings: &Findings) -> Option<String> {
     let paced = findings.measurements.iter().filter(|measurement| measurement.workload == Workload::Paced);
@@ -222,6 +238,9 @@ pub fn json(findings: &Findings, command: &str) -> Value {
     });
     let (gateway, provider) = findings.filter_bytes;
     let memory = findings.memory.iter().map(|(variant, kib)| (variant.key().to_owned(), Value::from(*kib)));
+    let words = findings.words.iter().map(|(variant, words)| {
+        (variant.key().to_owned(), json!({"counted": words.counted, "remembered": words.remembered}))
+    });
     json!({
         "command": command,
         "envoy": findings.envoy_version,
@@ -233,6 +252,7 @@ pub fn json(findings: &Findings, command: &str) -> Value {
         "rows": rows,
         "measurements": measurements.collect::<Vec<_>>(),
         "module_bytes": {"ai_gateway": gateway, "ai_provider": provider},
+        "words": words.collect::<serde_json::Map<_, _>>(),
         "resident_kib": memory.collect::<serde_json::Map<_, _>>(),
     })
 }
@@ -318,6 +338,8 @@ mod tests {
             measurements: measurements.collect(),
             memory: BTreeMap::from([(Variant::Renamed, 140 * 1024)]),
             filter_bytes: (300 * 1024, 500 * 1024),
+            words: BTreeMap::from([(Variant::CountExact, Words { counted: 1_000, remembered: 955 })]),
+            starts: 2,
             rounds: 3,
             volumes: BTreeMap::from([(Workload::Json, Volume { connections: 32, requests: 10 })]),
         }
@@ -328,6 +350,8 @@ mod tests {
         // The machine was twice as slow in the second round; the ratio does not notice.
         let text = markdown(&findings(&[(100, 150), (200, 300), (100, 160)], 1), "make bench");
         assert!(text.contains("| 16.0 µs | 10.0 | +6.0 | 1.50 [1.50 – 1.60] | ≤ 1.7 | yes |"), "{text}");
+        assert!(text.contains("2 times, new processes had 3 rounds, each with 10 of 2 KB JSON"), "{text}");
+        assert!(text.contains(": the same, counting exact 95.5 % of 1000."), "{text}");
         assert!(text.contains("Envoy 1.2.3, one worker; CPU, 2 cores"), "{text}");
         assert!(text.contains("`ai_provider.wasm` 500 KiB"), "{text}");
         // Its bare Envoy's second round cost twice the others.

@@ -1,4 +1,4 @@
-//! A run: every Envoy is started once, then loaded in turn, round after round.
+//! A run: the Envoys are started, then loaded in turn, round after round; and all of that again, with new processes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub struct Measurement {
     pub workload: Workload,
     /// The Envoy.
     pub variant: Variant,
-    /// Counted from 1; the round before it did not count.
+    /// Counted from 1, through all starts; the one before a start's first did not count.
     pub round: u32,
     /// What was done.
     pub tally: Tally,
@@ -37,6 +37,15 @@ pub struct Measurement {
     pub envoy: Usage,
     /// The same of this process meanwhile: load and upstream together.
     pub bench: Usage,
+}
+
+/// Words that an Envoy's filters have counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Words {
+    /// All of them.
+    pub counted: u64,
+    /// Those that were remembered.
+    pub remembered: u64,
 }
 
 /// What a run found.
@@ -54,7 +63,11 @@ pub struct Findings {
     pub memory: BTreeMap<Variant, u64>,
     /// The filters' sizes in bytes: ai-gateway's and ai-provider's.
     pub filter_bytes: (u64, u64),
-    /// How many rounds counted.
+    /// How many words each Envoy that counts has counted, and how many of them it remembered.
+    pub words: BTreeMap<Variant, Words>,
+    /// How often the Envoys were started.
+    pub starts: u32,
+    /// How many rounds of each start counted.
     pub rounds: u32,
     /// How much of each row made up a round.
     pub volumes: BTreeMap<Workload, Volume>,
@@ -73,61 +86,89 @@ pub async fn run(
     // Before this process gives a core away.
     let machine = Machine::here();
     let pinning = machine::reserve();
-    progress("starting the Envoys");
-    let mut subjects = start(options, envoy, filters, pinning).await?;
-    let bound = subjects.iter().all(|subject| subject.bound);
-    let mut measurements = Vec::new();
-    let mut sent: BTreeMap<Variant, u64> = BTreeMap::new();
-    for workload in options.rows() {
-        progress(&format!("{}: recording the provider's answers", workload.name()));
-        let mut scripts = BTreeMap::new();
-        let turns: Vec<usize> =
-            (0..subjects.len()).filter(|index| subjects[*index].variant.is_in(workload)).collect();
-        for subject in turns.iter().map(|index| &subjects[*index]) {
-            scripts.insert(subject.variant, Arc::new(Script::record(subject.variant, workload).await?));
-        }
-        for round in 0..=options.rounds() {
-            progress(&format!(
-                "{}: round {round} of {}{}",
-                workload.name(),
-                options.rounds(),
-                warm_up(round)
-            ));
-            // Another Envoy begins each round, so that none has the same predecessor's leftovers in the caches every time.
-            for turn in 0..turns.len() {
-                let subject = &mut subjects[turns[(turn + round as usize) % turns.len()]];
-                let script = &scripts[&subject.variant];
-                let measurement = measure(subject, script, workload, options.volume(workload), round).await?;
-                *sent.entry(measurement.variant).or_default() += measurement.tally.requests;
-                if round > 0 {
-                    measurements.push(measurement);
-                }
-            }
-        }
-    }
     let size = |path| {
         std::fs::metadata(path).map(|file| file.len()).map_err(Error::system("reading a filter's size"))
     };
     let mut findings = Findings {
         machine,
         envoy_version: envoy.version.clone(),
-        pinning: if bound { pinning } else { Pinning::Unpinned },
-        measurements,
+        pinning,
+        measurements: Vec::new(),
         memory: BTreeMap::new(),
+        words: BTreeMap::new(),
         filter_bytes: (size(&filters.gateway)?, size(&filters.provider)?),
+        starts: options.starts(),
         rounds: options.rounds(),
         volumes: options.rows().into_iter().map(|row| (row, options.volume(row))).collect(),
     };
-    for subject in subjects {
-        subject.check_counting(sent.get(&subject.variant).copied().unwrap_or_default()).await?;
-        findings.memory.insert(subject.variant, subject.resident_kib()?);
-        subject.stop().await?;
+    let mut scripts = BTreeMap::new();
+    for workload in options.rows() {
+        progress(&format!("{}: recording the provider's answers", workload.name()));
+        for variant in options.variants().into_iter().filter(|variant| variant.is_in(workload)) {
+            scripts.insert((workload, variant), Arc::new(Script::record(variant, workload).await?));
+        }
+    }
+    for start in 0..options.starts() {
+        let first = start * options.rounds();
+        one_start(first, options, envoy, filters, &scripts, &mut findings, &mut progress).await?;
     }
     Ok(findings)
 }
 
-const fn warm_up(round: u32) -> &'static str {
-    if round == 0 { " (warm-up)" } else { "" }
+/// All rounds of one start; the first that counts has the number behind `before`.
+async fn one_start(
+    before: u32,
+    options: &Options,
+    envoy: &Binary,
+    filters: &BuiltFilters,
+    scripts: &BTreeMap<(Workload, Variant), Arc<Script>>,
+    findings: &mut Findings,
+    progress: &mut impl FnMut(&str),
+) -> Result<(), Error> {
+    progress("starting the Envoys");
+    let mut subjects = start(options, envoy, filters, findings.pinning).await?;
+    if !subjects.iter().all(|subject| subject.bound) {
+        findings.pinning = Pinning::Unpinned;
+    }
+    let mut sent: BTreeMap<Variant, u64> = BTreeMap::new();
+    for workload in options.rows() {
+        let turns: Vec<usize> =
+            (0..subjects.len()).filter(|index| subjects[*index].variant.is_in(workload)).collect();
+        for round in before..=before + options.rounds() {
+            let counts = round > before;
+            let all = options.starts() * options.rounds();
+            let what = if counts { format!("round {round} of {all}") } else { "warm-up".to_owned() };
+            progress(&format!("{}: {what}", workload.name()));
+            // Another Envoy begins each round, so that none has the same predecessor's leftovers in the caches every time.
+            for turn in 0..turns.len() {
+                let subject = &mut subjects[turns[(turn + round as usize) % turns.len()]];
+                let script = &scripts[&(workload, subject.variant)];
+                let judged = if counts { Judged::Before } else { Judged::Now };
+                let volume = options.volume(workload);
+                let measurement = measure(subject, script, workload, volume, round, judged).await?;
+                *sent.entry(measurement.variant).or_default() += measurement.tally.requests;
+                if counts {
+                    findings.measurements.push(measurement);
+                }
+            }
+        }
+    }
+    for subject in subjects {
+        subject.check_counting(sent.get(&subject.variant).copied().unwrap_or_default()).await?;
+        findings.memory.insert(subject.variant, subject.resident_kib()?);
+        if let Some(words) = subject.words().await? {
+            findings.words.insert(subject.variant, words);
+        }
+        subject.stop().await?;
+    }
+    Ok(())
+}
+
+/// Whether a round's first request is shown to the scripted provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judged {
+    Now,
+    Before,
 }
 
 /// Starts all of them at once: each compiles its filters for seconds.
@@ -157,6 +198,7 @@ async fn measure(
     workload: Workload,
     volume: Volume,
     round: u32,
+    judged: Judged,
 ) -> Result<Measurement, Error> {
     let variant = subject.variant;
     let client = Client::of(variant, workload);
@@ -172,7 +214,7 @@ async fn measure(
     };
     match load {
         Ok(Ok(tally)) => {
-            if let (0, Some((head, body))) = (round, subject.upstream.first_request()) {
+            if let (Judged::Now, Some((head, body))) = (judged, subject.upstream.first_request()) {
                 upstream::judge(variant, workload, &head, &body).await?;
             }
             measurement(tally)

@@ -14,6 +14,7 @@ use crate::Error;
 use crate::cpu::{self, Usage};
 use crate::load::Pool;
 use crate::machine::{self, Pinning};
+use crate::run::Words;
 use crate::upstream::Upstream;
 use crate::variant::{ANTHROPIC_MODEL, CLIENT_MODEL, Look, OPENAI_MODEL, Variant};
 
@@ -117,6 +118,20 @@ impl Subject {
             return Ok(());
         }
         Err(Error::Miscounted { variant: self.variant.name(), requests, expected, found })
+    }
+
+    /// The words that its filters have counted; `None` where they count none.
+    ///
+    /// # Errors
+    /// When its statistics cannot be read.
+    pub async fn words(&self) -> Result<Option<Words>, Error> {
+        let stats = self.envoy.admin().stats("ai_gateway\\.words").await?;
+        let sum = |name: &str| {
+            stats.iter().filter(|(stat, _)| stat.contains(name)).map(|(_, number)| number).sum::<u64>()
+        };
+        let words =
+            Words { counted: sum(metrics::WORDS_COUNTED), remembered: sum(metrics::WORDS_REMEMBERED) };
+        Ok((words.counted > 0).then_some(words))
     }
 
     /// What it had to say: nothing below an error is logged.

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use budget::Ticket;
 use config::CountingMode;
 use llm_api::Usage;
-use metering::{Calibration, Generated, Limits, Prompt};
+use metering::{Calibration, Completion, Generated, Limits, Prompt};
 use seam::{Effect, Millis, Output, UsageReport, names};
 
 use crate::admission::Metered;
@@ -195,7 +195,7 @@ impl Accounting {
             && let Some(transcript) = &mut answered.transcript
         {
             let provider = answered.provider.as_deref();
-            return transcript.push(chunk, &|| account.served_family(provider).cloned());
+            return transcript.push(chunk, &|| account.completion(provider));
         }
         Heard::Enough
     }
@@ -220,7 +220,8 @@ impl Accounting {
         if answered.reported.is_none_or(|usage| usage.completion() == 0)
             && let Some(family) = account.served_family(answered.provider.as_deref())
         {
-            answered.generated = metering::answer(account.metered.surface, family, body).ok();
+            let memory = account.meter.memory();
+            answered.generated = metering::answer(account.metered.surface, family, body, memory).ok();
         }
     }
 
@@ -290,11 +291,17 @@ impl Account {
         Some(self.meter.family(target, &self.metered.model))
     }
 
+    /// A count of what that provider answers.
+    fn completion(&self, provider: Option<&str>) -> Option<Completion> {
+        Some(Completion::new(self.served_family(provider)?, self.meter.memory()))
+    }
+
     fn count(&self, target: Option<&TargetMeter>, body: &[u8], extrapolate_above: usize) -> Option<Count> {
         let family = self.meter.family(target?, &self.metered.model);
         let limits =
             Limits { extrapolate_above: extrapolate_above.min(self.meter.counting().extrapolate_above) };
-        metering::prompt(self.metered.surface, family, body, &limits).ok().map(Count::of)
+        let memory = self.meter.memory();
+        metering::prompt(self.metered.surface, family, body, &limits, memory).ok().map(Count::of)
     }
 }
 

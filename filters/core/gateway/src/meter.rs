@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use config::{Counting, CountingMode, GatewayConfig, ModelRoute, PlannedTarget};
 use identity::Denied;
-use metering::{Calibration, Family, FamilyPlace};
+use metering::{Calibration, Family, FamilyPlace, Memory, Recalled};
 use pricing::{Price, Prices};
 use seam::names::{labels, metrics};
 use seam::{Catalogue, Counter, Effect, Histogram, Output, Page};
@@ -19,6 +19,12 @@ pub(crate) struct Meter {
     prices: Prices,
     pub(crate) budgets: Budgets,
     routes: Vec<RouteMeter>,
+    /// Of the words that this worker has counted.
+    memory: Memory,
+    /// How many words those were.
+    words: Counter,
+    /// How many of them it remembered.
+    remembered: Counter,
     /// Reported usage that no request can have had.
     pub(crate) implausible: Counter,
     denied: Vec<(Denied, Counter)>,
@@ -119,6 +125,8 @@ impl Meter {
     pub(crate) fn new(config: &GatewayConfig, secret: Secret) -> Self {
         let mut catalogue = Catalogue::default();
         let implausible = catalogue.counter(metrics::USAGE_IMPLAUSIBLE, &[]);
+        let words = catalogue.counter(metrics::WORDS_COUNTED, &[]);
+        let remembered = catalogue.counter(metrics::WORDS_REMEMBERED, &[]);
         let denied = Denied::ALL.map(|denied| {
             let reason = [(labels::REASON, denied.reason())];
             (denied, catalogue.counter(metrics::IDENTITY_DENIED, &reason))
@@ -128,7 +136,18 @@ impl Meter {
         let routes = config.models.routes().iter();
         let routes = routes.map(|route| RouteMeter::new(route, &counting, &mut catalogue)).collect();
         let budgets = Budgets::new(config, secret, &mut catalogue);
-        Self { counting, prices: config.prices.clone(), budgets, routes, implausible, denied, catalogue }
+        Self {
+            counting,
+            prices: config.prices.clone(),
+            budgets,
+            routes,
+            memory: Memory::default(),
+            words,
+            remembered,
+            implausible,
+            denied,
+            catalogue,
+        }
     }
 
     /// Counts a request of whose caller nothing good is known.
@@ -136,6 +155,20 @@ impl Meter {
         if let Some((_, counter)) = self.denied.iter().find(|(known, _)| *known == denied) {
             out.emit(Effect::Count(*counter, 1));
         }
+    }
+
+    /// Tells how often the memory of words was of use, where anything was counted since this was told.
+    pub(crate) fn tell_remembered(&self, out: &mut dyn Output) {
+        let Recalled { words, remembered } = self.memory.recalled();
+        for (counter, number) in [(self.words, words), (self.remembered, remembered)] {
+            if number > 0 {
+                out.emit(Effect::Count(counter, number));
+            }
+        }
+    }
+
+    pub(crate) const fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Every statistic and page.

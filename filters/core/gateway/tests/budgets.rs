@@ -14,7 +14,7 @@ mod common;
 
 use common::{CHAT, Worker, config, json, post, worker};
 use gateway::Gateway;
-use metering::{Families, Limits, Surface};
+use metering::{Families, Limits, Memory, Surface};
 use seam::testing::{Host, Message};
 use seam::{Millis, UsageReport, names};
 
@@ -59,8 +59,13 @@ fn reserved_prompt() -> u64 {
 fn counted(model: &str) -> u64 {
     let families = Families::default();
     let body = body(1);
-    let prompt =
-        metering::prompt(Surface::ChatCompletions, families.of(model), body.as_bytes(), &Limits::default());
+    let prompt = metering::prompt(
+        Surface::ChatCompletions,
+        families.of(model),
+        body.as_bytes(),
+        &Limits::default(),
+        &Memory::default(),
+    );
     prompt.unwrap().tokens
 }
 

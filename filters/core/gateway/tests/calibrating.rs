@@ -13,7 +13,7 @@
 mod common;
 
 use common::{Worker, config, post, worker};
-use metering::{Calibration, Families, Limits, Surface};
+use metering::{Calibration, Families, Limits, Memory, Surface};
 use seam::names;
 
 const PAGE: &str = "calibration.v1/claude/anthropic";
@@ -27,9 +27,15 @@ fn body(words: usize) -> String {
 
 fn estimate(body: &str) -> u64 {
     let family = Families::default();
-    metering::prompt(Surface::Messages, family.of("claude-3-opus"), body.as_bytes(), &Limits::default())
-        .unwrap()
-        .tokens
+    metering::prompt(
+        Surface::Messages,
+        family.of("claude-3-opus"),
+        body.as_bytes(),
+        &Limits::default(),
+        &Memory::default(),
+    )
+    .unwrap()
+    .tokens
 }
 
 /// One request, whose provider reports that many tokens for its prompt.

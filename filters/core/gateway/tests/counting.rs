@@ -14,7 +14,7 @@ mod common;
 
 use common::{CHAT, Worker, config, json, post, worker};
 use gateway::Gateway;
-use metering::{Families, Limits, Surface};
+use metering::{Families, Limits, Memory, Surface};
 use seam::testing::Host;
 use seam::{UsageReport, names};
 
@@ -39,8 +39,13 @@ fn asked(worker: &Worker, path: &str, body: &str) -> Host<Gateway> {
 
 /// What a prompt is counted as, by the crate that counts it.
 fn counted(surface: Surface, model: &str, body: &str) -> String {
-    let prompt =
-        metering::prompt(surface, Families::default().of(model), body.as_bytes(), &Limits::default());
+    let prompt = metering::prompt(
+        surface,
+        Families::default().of(model),
+        body.as_bytes(),
+        &Limits::default(),
+        &Memory::default(),
+    );
     prompt.unwrap().tokens.to_string()
 }
 

@@ -3,8 +3,8 @@
 use tokens::Counter;
 
 use crate::{
-    Counting, Encoding, Family, NotCountable, Source, Surface, framing::Framing, meter::Meter, mix::Mix,
-    surface::Document,
+    Counting, Encoding, Family, Memory, NotCountable, Source, Surface, framing::Framing, meter::Meter,
+    mix::Mix, surface::Document,
 };
 
 /// What a delta says.
@@ -62,6 +62,7 @@ pub struct Completion {
     runs: Vec<(usize, usize)>,
     lanes: Vec<Lane>,
     calls: u64,
+    memory: Memory,
 }
 
 /// Texts that are tokenized apart from each other: of each choice its text, its thought, its refusal, and each call's name and arguments.
@@ -85,7 +86,7 @@ const LANES: usize = 256;
 
 impl Completion {
     /// Nothing was said yet. Allocates nothing before the first delta.
-    pub fn new(family: &Family) -> Self {
+    pub fn new(family: &Family, memory: &Memory) -> Self {
         Self {
             encoding: family.encoding(),
             counting: family.counting(),
@@ -94,6 +95,7 @@ impl Completion {
             runs: Vec::new(),
             lanes: Vec::new(),
             calls: 0,
+            memory: memory.clone(),
         }
     }
 
@@ -136,7 +138,8 @@ impl Completion {
         self.drain();
         let (mut output, mut reasoning) = (0_u64, 0_u64);
         for lane in &self.lanes {
-            let tokens = lane.counter.as_ref().map_or(0, Counter::count);
+            let counter = lane.counter.as_ref();
+            let tokens = self.memory.with(|memory| counter.map_or(0, |counter| counter.count_with(memory)));
             let milli = match self.counting {
                 Counting::Exact => tokens.saturating_mul(1_000),
                 Counting::Estimated(permille) => tokens.saturating_mul(permille.of(&lane.mix)),
@@ -188,7 +191,8 @@ impl Completion {
     fn count(&mut self, lane: usize, text: &str) {
         let encoding = self.encoding;
         if let Some(lane) = self.lanes.get_mut(lane) {
-            lane.counter.get_or_insert_with(|| Counter::new(encoding)).push(text);
+            let counter = lane.counter.get_or_insert_with(|| Counter::new(encoding));
+            self.memory.with(|memory| counter.push_with(text, memory));
             if self.counting != Counting::Exact {
                 lane.mix.add(text);
             }
@@ -201,8 +205,13 @@ impl Completion {
 /// # Errors
 ///
 /// [`NotCountable`] where the body is no JSON object.
-pub fn answer(surface: Surface, family: &Family, body: &[u8]) -> Result<Generated, NotCountable> {
-    let mut meter = Meter::tokens(family, Framing::NONE);
+pub fn answer(
+    surface: Surface,
+    family: &Family,
+    body: &[u8],
+    memory: &Memory,
+) -> Result<Generated, NotCountable> {
+    let mut meter = Meter::tokens(family, Framing::NONE, memory);
     Document::new(body)?.answer(surface, &mut meter)?;
     let reasoning = meter.thought();
     let source = if meter.is_estimated() || reasoning > 0 { Source::Estimated } else { Source::Exact };

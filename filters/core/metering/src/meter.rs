@@ -1,10 +1,10 @@
 //! What a reader adds everything up in: text by its tokens or by its bytes, and framing and charges as they are.
 
 use serde::de;
-use tokens::{Encoding, UpTo};
+use tokens::{Bound, Encoding, UpTo};
 
 use crate::{
-    Charges, Counting, Family, Limits, Part, TextPermille,
+    Charges, Counting, Family, Limits, Memory, Part, TextPermille,
     framing::Framing,
     image::{Detail, Images, Size},
     json,
@@ -39,8 +39,20 @@ pub(crate) struct Meter {
 enum Measure {
     /// One token for each byte, times the family's largest multiplier: never less than there are.
     Bytes,
-    Tokens,
+    Tokens(Memory),
+    /// As tokens, until the bound of everything is low enough.
+    Narrowing(Narrowing),
     Samples(Samples),
+}
+
+/// A bound that comes down with each text that is counted, by as much as the text has fewer tokens than its bound.
+#[derive(Debug)]
+struct Narrowing {
+    memory: Memory,
+    /// The bound of everything, in 1/1000 tokens.
+    bound: u64,
+    /// Where it is low enough.
+    enough: u64,
 }
 
 /// Evenly spaced samples of all text, as if it were one.
@@ -54,6 +66,7 @@ struct Samples {
     at: u64,
     /// Bytes of them that were counted.
     counted: u64,
+    memory: Memory,
 }
 
 /// How many samples are taken: as many as LiteLLM takes.
@@ -70,7 +83,11 @@ pub(crate) enum Kind {
 
 impl Meter {
     /// Counts tokens.
-    pub(crate) fn tokens(family: &Family, framing: Framing) -> Self {
+    pub(crate) fn tokens(family: &Family, framing: Framing, memory: &Memory) -> Self {
+        Self::new(family, framing, Measure::Tokens(memory.clone()))
+    }
+
+    fn new(family: &Family, framing: Framing, measure: Measure) -> Self {
         Self {
             framing,
             encoding: family.encoding(),
@@ -78,7 +95,7 @@ impl Meter {
             images: family.images(),
             audio_per_second: family.audio_per_second(),
             charges: family.charges(),
-            measure: Measure::Tokens,
+            measure,
             text: 0,
             thought: 0,
             whole: 0,
@@ -90,15 +107,33 @@ impl Meter {
 
     /// Takes each byte for a token.
     pub(crate) fn bytes(family: &Family, framing: Framing) -> Self {
-        Self { measure: Measure::Bytes, ..Self::tokens(family, framing) }
+        Self::new(family, framing, Measure::Bytes)
+    }
+
+    /// Counts tokens until the bound of everything, which this is, has come down to so many.
+    pub(crate) fn narrowing(
+        family: &Family,
+        framing: Framing,
+        [bound, enough]: [u64; 2],
+        memory: &Memory,
+    ) -> Self {
+        let milli = |tokens: u64| tokens.saturating_mul(1_000);
+        let narrowing = Narrowing { memory: memory.clone(), bound: milli(bound), enough: milli(enough) };
+        Self::new(family, framing, Measure::Narrowing(narrowing))
     }
 
     /// Counts samples of a text of so many bytes.
-    pub(crate) fn samples(family: &Family, framing: Framing, total: u64, limits: &Limits) -> Self {
+    pub(crate) fn samples(
+        family: &Family,
+        framing: Framing,
+        total: u64,
+        limits: &Limits,
+        memory: &Memory,
+    ) -> Self {
         let window = (limits.extrapolate_above as u64).div_ceil(SAMPLES).max(1);
         let stride = total.div_ceil(SAMPLES).max(window);
-        let samples = Samples { stride, window, at: 0, counted: 0 };
-        Self { measure: Measure::Samples(samples), ..Self::tokens(family, framing) }
+        let samples = Samples { stride, window, at: 0, counted: 0, memory: memory.clone() };
+        Self::new(family, framing, Measure::Samples(samples))
     }
 
     /// Stops above so many tokens.
@@ -119,10 +154,14 @@ impl Meter {
         let (encoding, counting) = (self.encoding, self.counting);
         let added = match &mut self.measure {
             Measure::Bytes => largest_permille(counting).saturating_mul(text.len() as u64),
-            Measure::Tokens if self.limit == u64::MAX => milli(encoding, counting, text),
-            Measure::Tokens => {
+            Measure::Tokens(memory) if self.limit == u64::MAX => milli(encoding, counting, text, memory),
+            Measure::Tokens(memory) => {
                 let left = self.limit.saturating_sub(self.whole).saturating_add(1).saturating_mul(1_000);
-                milli_up_to(encoding, counting, text, left.saturating_sub(self.text))
+                milli_up_to(encoding, counting, text, left.saturating_sub(self.text), memory)
+            }
+            Measure::Narrowing(narrowing) => {
+                let left = self.limit.saturating_sub(self.whole).saturating_add(1).saturating_mul(1_000);
+                narrowing.milli(encoding, counting, text, left.saturating_sub(self.text))
             }
             Measure::Samples(samples) => samples.milli(encoding, counting, text),
         };
@@ -222,7 +261,22 @@ impl Meter {
 
     /// Stops a reader when there is nothing left to find out.
     pub(crate) fn go_on<E: de::Error>(&self) -> Result<(), E> {
-        if self.is_over() { Err(E::custom("more than the limit")) } else { Ok(()) }
+        if self.is_decided() { Err(E::custom("there is nothing left to find out")) } else { Ok(()) }
+    }
+
+    /// Whether it is known that the limit is exceeded, or that it is not.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.is_over() || self.narrowed().is_some()
+    }
+
+    /// The bound of everything, where it has become low enough.
+    pub(crate) fn narrowed(&self) -> Option<u64> {
+        match &self.measure {
+            Measure::Narrowing(Narrowing { bound, enough, .. }) if bound <= enough => {
+                Some(bound.div_ceil(1_000))
+            }
+            _ => None,
+        }
     }
 
     /// Bytes of text, as counted by [`bytes`](Self::bytes).
@@ -270,6 +324,26 @@ impl Meter {
     }
 }
 
+impl Narrowing {
+    /// 1/1000 tokens of a text, or a bound of them if that is enough, or some number above the limit.
+    fn milli(&mut self, encoding: Encoding, counting: Counting, text: &str, limit: u64) -> u64 {
+        let permille = permille(counting, text);
+        let tokens = |milli: u64| milli.checked_div(permille).unwrap_or(milli);
+        let most = largest_permille(counting).saturating_mul(text.len() as u64);
+        let others = self.bound.saturating_sub(most);
+        // What this text may have at most for the sum to be low enough: none, where the others are too many already.
+        let enough = tokens(self.enough.saturating_sub(others));
+        let limit = tokens(limit).saturating_add(1);
+        let bound = self.memory.with(|memory| encoding.bound_with(text, enough, limit, memory));
+        let milli = match bound {
+            Bound::Exactly(tokens) | Bound::AtMost(tokens) => tokens.saturating_mul(permille),
+            Bound::MoreThan(tokens) => return tokens.saturating_add(1).saturating_mul(permille),
+        };
+        self.bound = others.saturating_add(milli.min(most));
+        milli
+    }
+}
+
 impl Samples {
     /// 1/1000 tokens of that part of the text that is in a sample.
     fn milli(&mut self, encoding: Encoding, counting: Counting, text: &str) -> u64 {
@@ -281,7 +355,7 @@ impl Samples {
             let to = from.saturating_add(self.window).min(end);
             let sample = slice(text, from.saturating_sub(begin), to.saturating_sub(begin));
             self.counted = self.counted.saturating_add(sample.len() as u64);
-            sum = sum.saturating_add(milli(encoding, counting, sample));
+            sum = sum.saturating_add(milli(encoding, counting, sample, &self.memory));
             from = from.saturating_add(self.stride);
         }
         sum
@@ -301,17 +375,19 @@ fn slice(text: &str, from: u64, to: u64) -> &str {
 }
 
 /// 1/1000 tokens of a text.
-fn milli(encoding: Encoding, counting: Counting, text: &str) -> u64 {
+fn milli(encoding: Encoding, counting: Counting, text: &str, memory: &Memory) -> u64 {
     if text.is_empty() {
         return 0;
     }
-    encoding.count(text).saturating_mul(permille(counting, text))
+    let tokens = memory.with(|memory| encoding.count_with(text, memory));
+    tokens.saturating_mul(permille(counting, text))
 }
 
 /// 1/1000 tokens of a text, or some number above that limit.
-fn milli_up_to(encoding: Encoding, counting: Counting, text: &str, limit: u64) -> u64 {
+fn milli_up_to(encoding: Encoding, counting: Counting, text: &str, limit: u64, memory: &Memory) -> u64 {
     let permille = permille(counting, text);
-    match encoding.count_up_to(text, limit.checked_div(permille).unwrap_or(limit).saturating_add(1)) {
+    let limit = limit.checked_div(permille).unwrap_or(limit).saturating_add(1);
+    match memory.with(|memory| encoding.count_up_to_with(text, limit, memory)) {
         UpTo::Exactly(tokens) => tokens.saturating_mul(permille),
         UpTo::MoreThan(tokens) => tokens.saturating_add(1).saturating_mul(permille),
     }

@@ -1,6 +1,6 @@
 //! How many tokens a request's prompt is.
 
-use crate::{Family, Part, Surface, meter::Meter, surface::Document};
+use crate::{Family, Memory, Part, Surface, meter::Meter, surface::Document};
 
 /// How a number of tokens was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +64,17 @@ pub enum UpTo {
     MoreThan(u64),
 }
 
+/// What is known of a prompt as soon as it is known to be within a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Within {
+    /// It is, and no more tokens than that.
+    AtMost(u64),
+    /// It is, for which everything had to be counted.
+    Counted(Prompt),
+    /// It is more tokens than the limit; how many was not counted.
+    MoreThan(u64),
+}
+
 /// Why a body cannot be counted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotCountable {
@@ -99,8 +110,9 @@ pub fn prompt(
     family: &Family,
     body: &[u8],
     limits: &Limits,
+    memory: &Memory,
 ) -> Result<Prompt, NotCountable> {
-    match prompt_up_to(surface, family, body, limits, u64::MAX)? {
+    match prompt_up_to(surface, family, body, limits, u64::MAX, memory)? {
         UpTo::Within(prompt) => Ok(prompt),
         // No prompt is more than that.
         UpTo::MoreThan(tokens) => Ok(Prompt { tokens, source: Source::Estimated, uncharged: None }),
@@ -122,24 +134,53 @@ pub fn prompt_up_to(
     body: &[u8],
     limits: &Limits,
     limit: u64,
+    memory: &Memory,
 ) -> Result<UpTo, NotCountable> {
     let document = Document::new(body)?;
     let framing = surface.framing(family);
-    let mut meter = Meter::tokens(family, framing).up_to(limit);
+    let mut meter = Meter::tokens(family, framing, memory).up_to(limit);
     if body.len() > limits.extrapolate_above {
         let mut all = Meter::bytes(family, framing);
         document.request(surface, &mut all)?;
         let bytes = all.text_bytes();
         if bytes > limits.extrapolate_above as u64 {
-            meter = Meter::samples(family, framing, bytes, limits);
+            meter = Meter::samples(family, framing, bytes, limits, memory);
         }
     }
     document.request(surface, &mut meter)?;
 
-    let tokens = meter.total();
-    if tokens > limit {
-        return Ok(UpTo::MoreThan(limit));
+    let prompt = found(&meter);
+    Ok(if prompt.tokens > limit { UpTo::MoreThan(limit) } else { UpTo::Within(prompt) })
+}
+
+/// Whether a prompt is within `limit`, by as little counting as that takes; `bound` is its [`bound`](crate::bound()).
+///
+/// Texts are counted one after the other, and each brings the bound down, until it is at most `limit`. So a prompt that is far from its limit
+/// is counted in part. The body is read to its end only where the bound never becomes low enough.
+///
+/// # Errors
+///
+/// As [`prompt`].
+pub fn within(
+    surface: Surface,
+    family: &Family,
+    body: &[u8],
+    bound: u64,
+    limit: u64,
+    memory: &Memory,
+) -> Result<Within, NotCountable> {
+    let framing = surface.framing(family);
+    let mut meter = Meter::narrowing(family, framing, [bound, limit], memory).up_to(limit);
+    Document::new(body)?.request(surface, &mut meter)?;
+    if let Some(bound) = meter.narrowed() {
+        return Ok(Within::AtMost(bound));
     }
+    let prompt = found(&meter);
+    Ok(if prompt.tokens > limit { Within::MoreThan(limit) } else { Within::Counted(prompt) })
+}
+
+/// What a meter has found.
+fn found(meter: &Meter) -> Prompt {
     let source = if meter.is_extrapolated() {
         Source::Extrapolated
     } else if meter.is_estimated() {
@@ -147,5 +188,5 @@ pub fn prompt_up_to(
     } else {
         Source::Exact
     };
-    Ok(UpTo::Within(Prompt { tokens, source, uncharged: meter.uncharged() }))
+    Prompt { tokens: meter.total(), source, uncharged: meter.uncharged() }
 }

@@ -62,10 +62,10 @@ impl<'a> Document<'a> {
         Ok(Self(json::without_lone_surrogates(text).map_or(Cow::Borrowed(text), Cow::Owned)))
     }
 
-    /// Adds a request up. Stops without an error when the meter's limit is exceeded.
+    /// Adds a request up. Stops without an error when there is nothing left to find out.
     pub(crate) fn request(&self, surface: Surface, meter: &mut Meter) -> Result<(), NotCountable> {
         self.read(Request { surface, meter, turns: false, tools: false, tool_choice: None }, |it| {
-            it.meter.is_over()
+            it.meter.is_decided()
         })
     }
 
@@ -77,13 +77,13 @@ impl<'a> Document<'a> {
     fn read<'s, T: TopLevel<'s>>(
         &'s self,
         mut top: T,
-        is_over: impl Fn(&T) -> bool,
+        is_decided: impl Fn(&T) -> bool,
     ) -> Result<(), NotCountable> {
         let mut deserializer = serde_json::Deserializer::from_str(&self.0);
         let outcome = deserializer.deserialize_map(Members(&mut top)).and_then(|()| deserializer.end());
         match outcome {
             Ok(()) => Ok(()),
-            Err(_) if is_over(&top) => Ok(()),
+            Err(_) if is_decided(&top) => Ok(()),
             Err(error) if error.is_data() => Err(NotCountable::NotAnObject),
             Err(error) => Err(NotCountable::NotJson { line: error.line(), column: error.column() }),
         }

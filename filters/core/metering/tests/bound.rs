@@ -6,13 +6,14 @@ mod common;
 
 use common::{MODELS, SURFACES, family, requests};
 use metering::{
-    Charges, Counting, Families, FamilyRule, Limits, Part, Surface, TextPermille, Unbounded, bound, prompt,
+    Charges, Counting, Families, Family, FamilyRule, Limits, Memory, Part, Prompt, Surface, TextPermille,
+    Unbounded, Within, bound, prompt, within,
 };
 use proptest::prelude::*;
 use serde_json::json;
 
 /// Families of every kind, with charges for what has none.
-fn charged() -> Vec<metering::Family> {
+fn charged() -> Vec<Family> {
     let rules: Vec<FamilyRule> = MODELS
         .iter()
         .map(|model| FamilyRule {
@@ -42,12 +43,12 @@ fn charged() -> Vec<metering::Family> {
     MODELS.iter().chain(&["small", "large"]).map(|model| families.of(model).clone()).collect()
 }
 
-fn check(families: &[metering::Family], body: &str) -> Result<(), TestCaseError> {
+fn check(families: &[Family], body: &str) -> Result<(), TestCaseError> {
     for family in families {
         for surface in SURFACES {
             let sampled = Limits { extrapolate_above: 64 };
             for limits in [Limits::NONE, sampled] {
-                let Ok(prompt) = prompt(surface, family, body.as_bytes(), &limits) else {
+                let Ok(prompt) = prompt(surface, family, body.as_bytes(), &limits, &Memory::default()) else {
                     continue;
                 };
                 match bound(surface, family, body.as_bytes()) {
@@ -58,11 +59,49 @@ fn check(families: &[metering::Family], body: &str) -> Result<(), TestCaseError>
                             family.name()
                         );
                         prop_assert_eq!(prompt.uncharged, None, "{:?} {}", surface, body);
+                        if limits == Limits::NONE {
+                            check_within(surface, family, body, bound, prompt)?;
+                        }
                     }
                     Err(Unbounded { part }) => prop_assert_eq!(prompt.uncharged, Some(part)),
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// The bound is brought below every limit that the prompt is within, and below no other.
+fn check_within(
+    surface: Surface,
+    family: &Family,
+    body: &str,
+    bound: u64,
+    prompt: Prompt,
+) -> Result<(), TestCaseError> {
+    let memory = Memory::default();
+    let tokens = prompt.tokens;
+    for limit in [
+        0,
+        tokens / 2,
+        tokens.saturating_sub(1),
+        tokens,
+        tokens.saturating_add(1),
+        tokens.midpoint(bound),
+        bound,
+    ] {
+        let found = within(surface, family, body.as_bytes(), bound, limit, &memory);
+        let is_right = match found {
+            Ok(Within::AtMost(bound)) => (tokens..=limit).contains(&bound),
+            Ok(Within::Counted(counted)) => counted == prompt && tokens <= limit,
+            Ok(Within::MoreThan(more)) => more == limit && tokens > limit,
+            Err(_) => false,
+        };
+        prop_assert!(
+            is_right,
+            "{found:?}, {limit} of {prompt:?} {bound}: {surface:?} {} {body}",
+            family.name()
+        );
     }
     Ok(())
 }
@@ -212,4 +251,18 @@ fn what_nobody_can_know_has_no_bound() {
         bound(Surface::ChatCompletions, &family("gpt-5.6"), images.as_bytes()),
         Err(Unbounded { part: Part::Image })
     );
+}
+
+/// A prompt that has a token in four bytes is seen to be within one in two long before its end: what is behind is not even JSON.
+#[test]
+fn a_prompt_far_from_its_limit_is_counted_in_part() {
+    let text = "There are many words in this text, and each of them is one of the tokens. ".repeat(40);
+    let body = format!(r#"{{"messages":[{{"role":"user","content":"{text}"}}],]]]"#);
+    let (surface, family, memory) = (Surface::ChatCompletions, family("gpt-4o"), Memory::default());
+    let bound = bound(surface, &family, body.as_bytes()).unwrap();
+    assert_eq!(bound, body.len() as u64);
+    let found = within(surface, &family, body.as_bytes(), bound, bound / 2, &memory).unwrap();
+    assert!(matches!(found, Within::AtMost(narrowed) if narrowed > bound * 2 / 5), "{found:?}");
+    let counted = memory.recalled().words;
+    assert!((200..500).contains(&counted), "{counted} words of {} were counted", 40 * 16);
 }

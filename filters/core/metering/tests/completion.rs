@@ -5,7 +5,7 @@
 mod common;
 
 use common::{family, requests};
-use metering::{Completion, Said, Source, Surface, answer};
+use metering::{Completion, Memory, Said, Source, Surface, answer};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -42,7 +42,7 @@ proptest! {
     ) {
         for model in ["gpt-4o", "gpt-4", "claude-opus-4-7", "deepseek-chat"] {
             let family = family(model);
-            let (mut whole, mut cut) = (Completion::new(&family), Completion::new(&family));
+            let (mut whole, mut cut) = (Completion::new(&family, &Memory::default()), Completion::new(&family, &Memory::default()));
             // Each lane once, so that the same texts stand in one piece and in many, and in another order.
             let mut lanes: Vec<(u32, Said, String)> = Vec::new();
             for (choice, said, text, times) in &texts {
@@ -78,7 +78,7 @@ proptest! {
 fn text_is_counted_to_the_token() {
     let family = family("gpt-4o");
     let text = "Long answers overflow the buffer. ".repeat(2_000);
-    let mut completion = Completion::new(&family);
+    let mut completion = Completion::new(&family, &Memory::default());
     for piece in pieces(&text, &[7]) {
         completion.push(0, Said::Text, &piece);
     }
@@ -93,7 +93,7 @@ fn text_is_counted_to_the_token() {
 fn choices_and_calls_are_texts_of_their_own() {
     let family = family("gpt-4o");
     let count = |text: &str| family.encoding().count(text);
-    let mut completion = Completion::new(&family);
+    let mut completion = Completion::new(&family, &Memory::default());
     completion.push(0, Said::Text, "un");
     completion.push(1, Said::Text, "un");
     completion.push(0, Said::Text, "believable");
@@ -118,7 +118,7 @@ fn choices_and_calls_are_texts_of_their_own() {
 
 #[test]
 fn a_stream_of_endless_calls_is_bounded() {
-    let mut completion = Completion::new(&family("gpt-4o"));
+    let mut completion = Completion::new(&family("gpt-4o"), &Memory::default());
     for call in 0..5_000 {
         completion.push(call, Said::ToolArguments { call }, "{}");
     }
@@ -129,7 +129,7 @@ fn a_stream_of_endless_calls_is_bounded() {
 fn whole_answers_count_as_streamed_ones() {
     for model in ["gpt-4o", "claude-opus-4-7"] {
         let family = family(model);
-        let mut streamed = Completion::new(&family);
+        let mut streamed = Completion::new(&family, &Memory::default());
         streamed.push(0, Said::Text, "It is sunny in Rome. 天气很好。");
         streamed.push(0, Said::Reasoning, "The user asks for the weather.");
         streamed.push(0, Said::ToolName { call: 0 }, "get_weather");
@@ -155,7 +155,7 @@ fn whole_answers_count_as_streamed_ones() {
             [(Surface::ChatCompletions, chat), (Surface::Responses, responses), (Surface::Messages, messages)]
         {
             assert_eq!(
-                answer(surface, &family, body.to_string().as_bytes()),
+                answer(surface, &family, body.to_string().as_bytes(), &Memory::default()),
                 Ok(expect),
                 "{model} {surface:?}"
             );
@@ -163,10 +163,15 @@ fn whole_answers_count_as_streamed_ones() {
     }
     let embeddings = r#"{"object":"list","data":[{"embedding":[0.1,0.2]}]}"#;
     assert_eq!(
-        answer(Surface::Embeddings, &family("text-embedding-3-small"), embeddings.as_bytes())
-            .unwrap()
-            .tokens(),
+        answer(
+            Surface::Embeddings,
+            &family("text-embedding-3-small"),
+            embeddings.as_bytes(),
+            &Memory::default()
+        )
+        .unwrap()
+        .tokens(),
         0
     );
-    assert!(answer(Surface::Messages, &family("gpt-4o"), b"<html>").is_err());
+    assert!(answer(Surface::Messages, &family("gpt-4o"), b"<html>", &Memory::default()).is_err());
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{MODELS, SURFACES, family, requests};
-use metering::{Limits, NotCountable, Source, Surface, UpTo, answer, bound, prompt, prompt_up_to};
+use metering::{Limits, Memory, NotCountable, Source, Surface, UpTo, answer, bound, prompt, prompt_up_to};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -13,11 +13,11 @@ proptest! {
     #[test]
     fn bytes_are_counted_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         for surface in SURFACES {
-            let counted = prompt(surface, &family("gpt-4o"), &bytes, &Limits::NONE);
+            let counted = prompt(surface, &family("gpt-4o"), &bytes, &Limits::NONE, &Memory::default());
             let is_object = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes).is_ok();
             prop_assert!(counted.is_ok() || !is_object);
             let _ = bound(surface, &family("gpt-4o"), &bytes);
-            let _ = answer(surface, &family("gpt-4o"), &bytes);
+            let _ = answer(surface, &family("gpt-4o"), &bytes, &Memory::default());
         }
     }
 
@@ -26,7 +26,7 @@ proptest! {
         let body = request.to_string();
         let piece = &body.as_bytes()[..cut.index(body.len())];
         for surface in SURFACES {
-            prop_assert!(prompt(surface, &family("gpt-4o"), piece, &Limits::NONE).is_err());
+            prop_assert!(prompt(surface, &family("gpt-4o"), piece, &Limits::NONE, &Memory::default()).is_err());
             let _ = bound(surface, &family("claude-opus-4-7"), piece);
         }
     }
@@ -36,7 +36,7 @@ proptest! {
         let (plain, respelled) = (request.to_string(), requests::respelled(&request));
         for model in MODELS {
             for surface in SURFACES {
-                let of = |body: &str| prompt(surface, &family(model), body.as_bytes(), &Limits::NONE).unwrap();
+                let of = |body: &str| prompt(surface, &family(model), body.as_bytes(), &Limits::NONE, &Memory::default()).unwrap();
                 let (plain, respelled) = (of(&plain), of(&respelled));
                 // An opaque string is charged by its length as it is written.
                 if !request.to_string().contains("\"data\"") && !request.to_string().contains("encrypted_content") && !request.to_string().contains("image_url") {
@@ -52,8 +52,8 @@ proptest! {
         for model in ["gpt-4o", "claude-opus-4-7"] {
             for surface in SURFACES {
                 for limits in [Limits::NONE, Limits { extrapolate_above: 100 }] {
-                    let all = prompt(surface, &family(model), body.as_bytes(), &limits).unwrap();
-                    let up_to = prompt_up_to(surface, &family(model), body.as_bytes(), &limits, limit).unwrap();
+                    let all = prompt(surface, &family(model), body.as_bytes(), &limits, &Memory::default()).unwrap();
+                    let up_to = prompt_up_to(surface, &family(model), body.as_bytes(), &limits, limit, &Memory::default()).unwrap();
                     let expect = if all.tokens > limit { UpTo::MoreThan(limit) } else { UpTo::Within(all) };
                     prop_assert_eq!(up_to, expect, "{:?} {}", surface, body);
                 }
@@ -64,7 +64,9 @@ proptest! {
 
 #[test]
 fn only_objects_are_counted() {
-    let of = |body: &[u8]| prompt(Surface::ChatCompletions, &family("gpt-4o"), body, &Limits::NONE);
+    let of = |body: &[u8]| {
+        prompt(Surface::ChatCompletions, &family("gpt-4o"), body, &Limits::NONE, &Memory::default())
+    };
     assert_eq!(of(b"[]"), Err(NotCountable::NotAnObject));
     assert_eq!(of(b"\"text\""), Err(NotCountable::NotAnObject));
     assert!(matches!(of(b"{"), Err(NotCountable::NotJson { .. })));
@@ -77,7 +79,14 @@ fn only_objects_are_counted() {
 #[test]
 fn half_a_surrogate_pair_is_counted_as_the_character_that_replaces_it() {
     let of = |body: &str| {
-        prompt(Surface::ChatCompletions, &family("gpt-4o"), body.as_bytes(), &Limits::NONE).unwrap()
+        prompt(
+            Surface::ChatCompletions,
+            &family("gpt-4o"),
+            body.as_bytes(),
+            &Limits::NONE,
+            &Memory::default(),
+        )
+        .unwrap()
     };
     let cut = of(r#"{"messages":[{"role":"user","content":"cut \ud83d"}]}"#);
     let replaced = of("{\"messages\":[{\"role\":\"user\",\"content\":\"cut \u{fffd}\"}]}");
@@ -109,11 +118,13 @@ fn depth_costs_no_stack() {
                 format!(r#"{{"choices":[{{"message":{value}}}],"response_format":{value}}}"#),
             ),
         ] {
-            let counted = prompt(surface, &family("gpt-4o"), body.as_bytes(), &Limits::NONE).unwrap();
+            let counted =
+                prompt(surface, &family("gpt-4o"), body.as_bytes(), &Limits::NONE, &Memory::default())
+                    .unwrap();
             if let Ok(bound) = bound(surface, &family("gpt-4o"), body.as_bytes()) {
                 assert!(bound >= counted.tokens);
             }
-            assert!(answer(surface, &family("gpt-4o"), body.as_bytes()).is_ok());
+            assert!(answer(surface, &family("gpt-4o"), body.as_bytes(), &Memory::default()).is_ok());
         }
     }
 }
@@ -128,7 +139,8 @@ fn long_text_is_extrapolated_from_samples() {
     ]})
     .to_string();
     let of = |limits: &Limits| {
-        prompt(Surface::ChatCompletions, &family("gpt-4o"), body.as_bytes(), limits).unwrap()
+        prompt(Surface::ChatCompletions, &family("gpt-4o"), body.as_bytes(), limits, &Memory::default())
+            .unwrap()
     };
     let (all, sampled) = (of(&Limits::NONE), of(&Limits { extrapolate_above: 32 * 1024 }));
     assert_eq!((all.source, sampled.source), (Source::Exact, Source::Extrapolated));
@@ -144,9 +156,14 @@ fn a_long_payload_is_not_text() {
         {"type": "text", "text": "What is this?"},
     ]}]})
     .to_string();
-    let prompt =
-        prompt(Surface::Messages, &family("gpt-4o"), body.as_bytes(), &Limits { extrapolate_above: 1_000 })
-            .unwrap();
+    let prompt = prompt(
+        Surface::Messages,
+        &family("gpt-4o"),
+        body.as_bytes(),
+        &Limits { extrapolate_above: 1_000 },
+        &Memory::default(),
+    )
+    .unwrap();
     // The size is not known, so neither is the charge for sure; but nothing was extrapolated.
     assert_eq!(prompt.source, Source::Estimated);
     assert!((1_445..1_470).contains(&prompt.tokens), "{prompt:?}");

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{base64, count, family};
-use metering::{Charges, Families, FamilyRule, Limits, Part, Source, Surface, prompt};
+use metering::{Charges, Families, FamilyRule, Limits, Memory, Part, Source, Surface, prompt};
 use serde_json::{Value, json};
 
 use Surface::{ChatCompletions, Embeddings, Messages, Responses};
@@ -39,7 +39,9 @@ fn content_is_text_or_parts_of_text() {
     assert_eq!(content(Value::Null), 0);
     // Order of the members makes no difference.
     let body = r#"{"messages":[{"content":[{"text":"hello","type":"text"}],"role":"user"}]}"#;
-    let reordered = prompt(ChatCompletions, &family("gpt-4o"), body.as_bytes(), &Limits::NONE).unwrap();
+    let reordered =
+        prompt(ChatCompletions, &family("gpt-4o"), body.as_bytes(), &Limits::NONE, &Memory::default())
+            .unwrap();
     assert_eq!((reordered.tokens, reordered.source), (o200k("hello") + o200k("user") + 6, Source::Exact));
 }
 
@@ -194,8 +196,14 @@ fn an_image_elsewhere_is_charged_its_maximum_or_what_is_configured() {
         ..FamilyRule::default()
     };
     let families = Families::new(&[rule]).unwrap();
-    let configured =
-        prompt(ChatCompletions, families.of("gpt-4o"), body.to_string().as_bytes(), &Limits::NONE).unwrap();
+    let configured = prompt(
+        ChatCompletions,
+        families.of("gpt-4o"),
+        body.to_string().as_bytes(),
+        &Limits::NONE,
+        &Memory::default(),
+    )
+    .unwrap();
     assert_eq!(configured.tokens, 765 + 6 + o200k("user"));
     let unknown = count(ChatCompletions, "llama-3.1-8b", &body);
     assert_eq!(unknown.uncharged, Some(Part::Image));
@@ -215,8 +223,14 @@ fn what_cannot_be_known_is_said_and_charged_where_configured() {
         ..FamilyRule::default()
     };
     let families = Families::new(&[rule]).unwrap();
-    let charged =
-        prompt(ChatCompletions, families.of("gpt-4o"), file.to_string().as_bytes(), &Limits::NONE).unwrap();
+    let charged = prompt(
+        ChatCompletions,
+        families.of("gpt-4o"),
+        file.to_string().as_bytes(),
+        &Limits::NONE,
+        &Memory::default(),
+    )
+    .unwrap();
     assert_eq!((charged.tokens, charged.uncharged), (bare.tokens + 3_000, None));
     assert_eq!(charged.source, Source::Estimated);
 }

@@ -120,6 +120,10 @@ pub mod metrics {
     pub const PROMPTS_COUNTED: &str = "ai_gateway.prompts.counted";
     /// Counter, by model: requests that were refused because of a limit on tokens.
     pub const PROMPTS_REFUSED: &str = "ai_gateway.prompts.refused";
+    /// Counter: words that were counted, of prompts and of answers.
+    pub const WORDS_COUNTED: &str = "ai_gateway.words.counted";
+    /// Counter: those of them that were remembered from texts before.
+    pub const WORDS_REMEMBERED: &str = "ai_gateway.words.remembered";
     /// Counter: reports of usage that no request can have had, and that were not believed.
     pub const USAGE_IMPLAUSIBLE: &str = "ai_gateway.usage.implausible";
     /// Histogram, by model and provider: how far a corrected estimate was off, per mille of what was reported.

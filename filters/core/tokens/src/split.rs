@@ -6,6 +6,7 @@
 
 mod cl100k;
 mod class;
+mod letters;
 mod o200k;
 mod words;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::str;
 
-use metering::{Families, Family, Limits, Surface};
+use metering::{Families, Family, Limits, Memory, Surface};
 use serde_json::value::RawValue;
 
 use super::{Counted, Refused, known};
@@ -26,8 +26,8 @@ pub(super) fn count(
         (None, None) => return Err(Refused::NoModel),
     };
     let surface = surface.or_else(|| detected(&members, family)).ok_or(Refused::NoSurface)?;
-    let prompt =
-        metering::prompt(surface, family, body.as_bytes(), &Limits::NONE).map_err(Refused::NotCountable)?;
+    let prompt = metering::prompt(surface, family, body.as_bytes(), &Limits::NONE, &Memory::default())
+        .map_err(Refused::NotCountable)?;
     Ok(Counted { tokens: prompt.tokens, source: prompt.source, uncharged: prompt.uncharged })
 }
 

@@ -3,14 +3,14 @@
 use std::io::BufRead;
 use std::str;
 
-use metering::{Completion, Family, Said};
+use metering::{Completion, Family, Memory, Said};
 
 use super::{Counted, Refused};
 
 /// Counts a text to its end. At most one character that was cut in two is kept from one piece to the next.
 pub(super) fn count(family: &Family, input: &mut dyn BufRead) -> Result<Counted, Refused> {
     // A model's answer is text without any framing, and its count takes pieces: what is wanted here.
-    let mut count = Completion::new(family);
+    let mut count = Completion::new(family, &Memory::default());
     let mut pending = Vec::new();
     let mut before: u64 = 0;
     loop {

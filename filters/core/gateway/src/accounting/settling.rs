@@ -183,8 +183,8 @@ impl Settling {
         let provider = self.answered.provider.take();
         if let Some(mut transcript) = self.answered.transcript.take() {
             let account = &self.account;
-            let heard = transcript
-                .finish(self.answered.reported, &|| account.served_family(provider.as_deref()).cloned());
+            let heard =
+                transcript.finish(self.answered.reported, &|| account.completion(provider.as_deref()));
             self.answered.report(heard.reported);
             self.answered.generated = heard.generated;
         }
@@ -271,6 +271,7 @@ impl Settling {
     fn publish(self, spent: Spent, lesson: Option<Lesson>, out: &mut dyn Output) -> (Option<Self>, Flow) {
         let served = self.account.served(self.answered.provider.as_deref());
         spent.publish(self.target(served), out);
+        self.account.meter.tell_remembered(out);
         let usage = self.usage(&spent);
         let price = self.account.meter.price(self.account.metered.route, served, &self.account.metered.model);
         if let Some(price) = price {

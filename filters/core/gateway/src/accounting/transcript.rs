@@ -7,7 +7,7 @@
 mod likeness;
 
 use llm_api::{Dialect, Members, Text, Usage, anthropic, openai};
-use metering::{Completion, Family, Generated, Said};
+use metering::{Completion, Generated, Said};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -84,18 +84,18 @@ impl Transcript {
         Self { most, ..self }
     }
 
-    /// Takes the next bytes, and says whether the stream has said more than it may. The family is only asked for where text is collected.
-    pub(crate) fn push(&mut self, chunk: &[u8], family: &dyn Fn() -> Option<Family>) -> Heard {
+    /// Takes the next bytes, and says whether the stream has said more than it may. A count is only begun where text is collected.
+    pub(crate) fn push(&mut self, chunk: &[u8], begin: &dyn Fn() -> Option<Completion>) -> Heard {
         if let Some(most) = self.most {
-            self.read(chunk, family);
+            self.read(chunk, begin);
             let said = self.notes.completion.as_mut().map_or(0, |completion| completion.generated().tokens());
             return if said > most && !self.notes.over { Heard::TooMuch } else { Heard::Enough };
         }
         if self.held.len().saturating_add(chunk.len()) > HELD_BYTES {
-            self.read_held(family);
+            self.read_held(begin);
         }
         if chunk.len() > HELD_BYTES {
-            self.read(chunk, family);
+            self.read(chunk, begin);
         } else {
             self.held.extend_from_slice(chunk);
         }
@@ -140,7 +140,11 @@ impl Transcript {
     }
 
     /// The stream is over, well or badly. `elsewhere` is what its provider reported beside it.
-    pub(crate) fn finish(&mut self, elsewhere: Option<Usage>, family: &dyn Fn() -> Option<Family>) -> Report {
+    pub(crate) fn finish(
+        &mut self,
+        elsewhere: Option<Usage>,
+        begin: &dyn Fn() -> Option<Completion>,
+    ) -> Report {
         let last_word = match elsewhere {
             Some(usage) => Some(usage).filter(|_| self.notes.over || self.is_over()),
             None => self.last_report(),
@@ -148,28 +152,27 @@ impl Transcript {
         if let Some(usage) = last_word.filter(|usage| usage.completion() > 0) {
             return Report { reported: Some(usage), generated: None };
         }
-        self.read_held(family);
+        self.read_held(begin);
         let Self { events, notes, .. } = self;
-        events.finish(&mut |event| notes.take(&event, family));
+        events.finish(&mut |event| notes.take(&event, begin));
         let reported = elsewhere.or_else(|| notes.usage());
         if notes.over && reported.is_some_and(|usage| usage.completion() > 0) {
             return Report { reported, generated: None };
         }
         // A stream without a word was heard, too: it is no tokens.
-        let mut completion =
-            notes.completion.take().or_else(|| family().map(|family| Completion::new(&family)));
+        let mut completion = notes.completion.take().or_else(begin);
         Report { reported, generated: completion.as_mut().map(Completion::generated) }
     }
 
-    fn read_held(&mut self, family: &dyn Fn() -> Option<Family>) {
+    fn read_held(&mut self, begin: &dyn Fn() -> Option<Completion>) {
         let held = std::mem::take(&mut self.held);
-        self.read(&held, family);
+        self.read(&held, begin);
     }
 
-    fn read(&mut self, bytes: &[u8], family: &dyn Fn() -> Option<Family>) {
+    fn read(&mut self, bytes: &[u8], begin: &dyn Fn() -> Option<Completion>) {
         let Self { events, notes, .. } = self;
         // An event that is too large ends the reading: what was heard until then is what there is, and the client got no more of it either.
-        let _ = events.push(bytes, &mut |event| notes.take(&event, family));
+        let _ = events.push(bytes, &mut |event| notes.take(&event, begin));
     }
 
     /// Whether the bytes that are held end with the terminal event.
@@ -308,14 +311,14 @@ impl Notes {
         self.openai.map(Usage::from).or_else(|| self.anthropic.map(Usage::from))
     }
 
-    fn take(&mut self, event: &sse::Event<'_>, family: &dyn Fn() -> Option<Family>) {
+    fn take(&mut self, event: &sse::Event<'_>, begin: &dyn Fn() -> Option<Completion>) {
         match self.dialect {
-            Dialect::OpenAi => self.take_chunk(event.data, family),
-            Dialect::Anthropic => self.take_event(event.data, family),
+            Dialect::OpenAi => self.take_chunk(event.data, begin),
+            Dialect::Anthropic => self.take_event(event.data, begin),
         }
     }
 
-    fn take_chunk(&mut self, data: &[u8], family: &dyn Fn() -> Option<Family>) {
+    fn take_chunk(&mut self, data: &[u8], begin: &dyn Fn() -> Option<Completion>) {
         if data.starts_with(DONE) {
             self.over = true;
             return;
@@ -324,7 +327,7 @@ impl Notes {
             && let Some(text) = likeness.text(data)
         {
             let choice = likeness.choice;
-            return self.say(choice, Said::Text, Some(text), family);
+            return self.say(choice, Said::Text, Some(text), begin);
         }
         let Ok(chunk) = serde_json::from_slice::<openai::Chunk<'_>>(data) else { return };
         self.likeness = Likeness::of(data, &chunk).or(self.likeness.take());
@@ -342,15 +345,15 @@ impl Notes {
                 (Said::Refusal, delta.refusal),
             ];
             for (said, text) in texts {
-                self.say(number, said, text.as_deref(), family);
+                self.say(number, said, text.as_deref(), begin);
             }
             for call in delta.tool_calls.into_iter().flatten() {
                 if let Ok(ToolCall { index, function }) = serde_json::from_str(call.get()) {
-                    self.say_call(number, index, function, family);
+                    self.say_call(number, index, function, begin);
                 }
             }
             if let Some(Ok(function)) = delta.function_call.map(|call| serde_json::from_str(call.get())) {
-                self.say_call(number, 0, function, family);
+                self.say_call(number, 0, function, begin);
             }
         }
     }
@@ -360,13 +363,13 @@ impl Notes {
         choice: u32,
         call: u32,
         function: Function<'_>,
-        family: &dyn Fn() -> Option<Family>,
+        begin: &dyn Fn() -> Option<Completion>,
     ) {
-        self.say(choice, Said::ToolName { call }, function.name.as_deref(), family);
-        self.say(choice, Said::ToolArguments { call }, function.arguments.as_deref(), family);
+        self.say(choice, Said::ToolName { call }, function.name.as_deref(), begin);
+        self.say(choice, Said::ToolArguments { call }, function.arguments.as_deref(), begin);
     }
 
-    fn take_event(&mut self, data: &[u8], family: &dyn Fn() -> Option<Family>) {
+    fn take_event(&mut self, data: &[u8], begin: &dyn Fn() -> Option<Completion>) {
         use anthropic::EventKind;
         let Ok(event) = serde_json::from_slice::<anthropic::StreamEvent<'_>>(data) else { return };
         let usage = event.message.and_then(|message| message.usage).or(event.usage);
@@ -381,17 +384,17 @@ impl Notes {
         let call = u32::try_from(event.index).unwrap_or(u32::MAX);
         let mut say = |said, text: Option<&RawValue>| {
             let text = text.and_then(|text| serde_json::from_str::<Text<'_>>(text.get()).ok());
-            self.say(0, said, text.as_deref(), family);
+            self.say(0, said, text.as_deref(), begin);
         };
         if let Some(block) = event.content_block {
             say(Said::Text, block.text);
             say(Said::Reasoning, block.thinking);
             if let Some(name) = block.name {
-                self.say(0, Said::ToolName { call }, Some(&name), family);
+                self.say(0, Said::ToolName { call }, Some(&name), begin);
             }
             // Compatible servers send a whole input at once; the real API begins with an empty object.
             let input = block.input.map(RawValue::get).filter(|input| *input != "{}");
-            self.say(0, Said::ToolArguments { call }, input, family);
+            self.say(0, Said::ToolArguments { call }, input, begin);
         } else if let Some(delta) = event.delta {
             say(Said::Text, delta.text);
             say(Said::Reasoning, delta.thinking);
@@ -400,10 +403,10 @@ impl Notes {
         self.over |= event.kind == EventKind::MessageStop;
     }
 
-    fn say(&mut self, choice: u32, said: Said, text: Option<&str>, family: &dyn Fn() -> Option<Family>) {
+    fn say(&mut self, choice: u32, said: Said, text: Option<&str>, begin: &dyn Fn() -> Option<Completion>) {
         let Some(text) = text.filter(|text| !text.is_empty()) else { return };
         if self.completion.is_none() {
-            self.completion = family().map(|family| Completion::new(&family));
+            self.completion = begin();
         }
         if let Some(completion) = &mut self.completion {
             completion.push(choice, said, text);

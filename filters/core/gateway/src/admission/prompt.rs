@@ -4,7 +4,7 @@
 //! that is published and corrected by what was learnt; what is reserved is the largest of all.
 
 use config::{CountingMode, InputTokensHeader};
-use metering::{Family, Limits, NotCountable, Part, Surface, UpTo};
+use metering::{Family, Limits, Memory, NotCountable, Part, Surface, UpTo, Within};
 use seam::{Effect, Output, Page};
 
 use crate::accounting::Count;
@@ -76,14 +76,20 @@ pub(crate) fn look(
         if limit.is_none() && budgeted == Budgeted::No {
             return Ok(Known::Nothing);
         }
-        if let Some(bound) =
-            bound(meter, metered, body).filter(|bound| limit.is_none_or(|most| *bound <= most))
-        {
-            out.emit(Effect::Count(route.bounded, 1));
-            return Ok(Known::Bounded(bound));
+        let bound = bound(meter, metered, body);
+        match (bound, limit) {
+            (Some(bound), Some(limit)) if bound > limit => {}
+            (Some(bound), _) => {
+                out.emit(Effect::Count(route.bounded, 1));
+                return Ok(Known::Bounded(bound));
+            }
+            (None, _) => {}
         }
+        // A budget that is nearly spent wants a number.
+        let bound = bound.filter(|_| budgeted == Budgeted::No);
+        return count(meter, route, metered, budgeted, body, bound, out);
     }
-    count(meter, route, metered, budgeted, body, out)
+    count(meter, route, metered, budgeted, body, None, out)
 }
 
 /// Counts a prompt of which a bound is known that was not enough.
@@ -95,7 +101,7 @@ pub(crate) fn count_after_all(
     out: &mut dyn Output,
 ) -> Result<Known, Refusal> {
     match meter.route(metered.route) {
-        Some(route) => count(meter, route, metered, budgeted, body, out),
+        Some(route) => count(meter, route, metered, budgeted, body, None, out),
         None => Ok(Known::Nothing),
     }
 }
@@ -126,17 +132,19 @@ fn families<'a>(meter: &'a Meter, metered: &Metered) -> Vec<&'a Family> {
     families
 }
 
+/// Counts the prompt, or as much of it as brings its bound, where that is given, down to its limit.
 fn count(
     meter: &Meter,
     route: &RouteMeter,
     metered: &Metered,
     budgeted: Budgeted,
     body: &[u8],
+    bound: Option<u64>,
     out: &mut dyn Output,
 ) -> Result<Known, Refusal> {
     let Some(target) = route.target(metered.target) else { return Ok(Known::Nothing) };
     let family = meter.family(target, &metered.model);
-    let (surface, dialect) = (metered.surface, metered.dialect);
+    let (surface, dialect, memory) = (metered.surface, metered.dialect, meter.memory());
     out.emit(Effect::Count(route.counted, 1));
     let limit = route.limits().min_by_key(|limit| limit.most());
     let is_limited = limit.is_some() || budgeted == Budgeted::Yes;
@@ -149,22 +157,30 @@ fn count(
         out.emit(Effect::Count(route.refused, 1));
         Err(refusal)
     };
-    let prompt = match (up_to(surface, family, body, &limits, limit), limit) {
-        (Ok(UpTo::Within(prompt)), _) => match prompt.uncharged {
+    // An estimate's correction is not known yet, and a sample of a text says nothing of the rest.
+    let bound = bound.filter(|_| family.is_exact() && body.len() <= most);
+    let found = match (bound, limit) {
+        (Some(bound), Some(limit)) => metering::within(surface, family, body, bound, limit.most(), memory),
+        _ => up_to(surface, family, body, &limits, limit, memory),
+    };
+    let prompt = match (found, limit) {
+        (Ok(Within::AtMost(bound)), _) => return Ok(Known::Bounded(bound)),
+        (Ok(Within::Counted(prompt)), _) => match prompt.uncharged {
             Some(part) if is_limited => return refuse(limits::not_countable(dialect, part), out),
             _ => prompt,
         },
-        (Ok(UpTo::MoreThan(_)), Some(limit)) => {
-            let about = about(surface, family, body).max(limit.most().saturating_add(1));
+        (Ok(Within::MoreThan(_)), Some(limit)) => {
+            let about = about(surface, family, body, memory).max(limit.most().saturating_add(1));
             return refuse(limit.exceeded(dialect, about, Source::Extrapolated), out);
         }
         (Err(_), _) if is_limited => return refuse(limits::not_countable(dialect, Part::Body), out),
         // Without a limit what cannot be counted is the provider's to judge.
-        (Ok(UpTo::MoreThan(_)) | Err(_), _) => return Ok(Known::Nothing),
+        (Ok(Within::MoreThan(_)) | Err(_), _) => return Ok(Known::Nothing),
     };
     let elsewhere = if budgeted == Budgeted::Yes {
         let others = families(meter, metered).into_iter().skip(1);
-        let counts = others.filter_map(|family| metering::prompt(surface, family, body, &limits).ok());
+        let counts =
+            others.filter_map(|family| metering::prompt(surface, family, body, &limits, memory).ok());
         counts.map(|prompt| prompt.tokens).max().unwrap_or(0)
     } else {
         0
@@ -180,18 +196,20 @@ fn up_to(
     body: &[u8],
     limits: &Limits,
     limit: Option<Limit>,
-) -> Result<UpTo, NotCountable> {
-    let Some(limit) = limit else {
-        return metering::prompt(surface, family, body, limits).map(UpTo::Within);
-    };
+    memory: &Memory,
+) -> Result<Within, NotCountable> {
     let correction = if family.is_exact() { 1 } else { LARGEST_CORRECTION };
-    metering::prompt_up_to(surface, family, body, limits, limit.most().saturating_mul(correction))
+    let limit = limit.map_or(u64::MAX, |limit| limit.most().saturating_mul(correction));
+    Ok(match metering::prompt_up_to(surface, family, body, limits, limit, memory)? {
+        UpTo::Within(prompt) => Within::Counted(prompt),
+        UpTo::MoreThan(limit) => Within::MoreThan(limit),
+    })
 }
 
 /// A number to name where counting stopped.
-fn about(surface: Surface, family: &Family, body: &[u8]) -> u64 {
+fn about(surface: Surface, family: &Family, body: &[u8], memory: &Memory) -> u64 {
     let limits = Limits { extrapolate_above: SAMPLED_BYTES };
-    metering::prompt(surface, family, body, &limits).map_or(0, |prompt| prompt.tokens)
+    metering::prompt(surface, family, body, &limits, memory).map_or(0, |prompt| prompt.tokens)
 }
 
 /// Counts a prompt that nobody limits, for whoever asked. The page, where there is one, has what the estimate is corrected by.
@@ -206,7 +224,7 @@ pub(crate) fn count_for_client(
         Some(target) => meter.family(target, &metered.model),
         None => meter.counting().families.of(&metered.model),
     };
-    let prompt = metering::prompt(metered.surface, family, body, &limits)?;
+    let prompt = metering::prompt(metered.surface, family, body, &limits, meter.memory())?;
     let page = target.and_then(|target| target.learning.as_ref()).map(|learning| learning.page);
     Ok((Count::of(prompt), page.filter(|_| !family.is_exact())))
 }

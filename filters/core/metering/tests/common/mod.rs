@@ -10,7 +10,7 @@
 
 pub(crate) mod requests;
 
-use metering::{Families, Family, Limits, Prompt, Surface, prompt};
+use metering::{Families, Family, Limits, Memory, Prompt, Surface, prompt};
 use serde_json::Value;
 
 /// The family of a model, without configuration.
@@ -20,7 +20,7 @@ pub(crate) fn family(model: &str) -> Family {
 
 /// The prompt of a body.
 pub(crate) fn count(surface: Surface, model: &str, body: &Value) -> Prompt {
-    prompt(surface, &family(model), body.to_string().as_bytes(), &Limits::NONE).unwrap()
+    prompt(surface, &family(model), body.to_string().as_bytes(), &Limits::NONE, &Memory::default()).unwrap()
 }
 
 /// Every surface.

@@ -1,15 +1,14 @@
 //! What is heard of odd streams and answers, and that looking from behind finds what reading everything finds.
 
 use llm_api::{Dialect, Usage};
-use metering::{Families, Family};
+use metering::{Completion, Families, Memory};
 use proptest::prelude::*;
 
 use super::likeness::Likeness;
 use super::{HELD_BYTES, Heard, Notes, Report, Transcript, last_report_in, reported_in};
-use metering::Completion;
 
-fn family() -> Option<Family> {
-    Some(Families::default().of("gpt-4o").clone())
+fn begin() -> Option<Completion> {
+    Some(Completion::new(Families::default().of("gpt-4o"), &Memory::default()))
 }
 
 fn heard(dialect: Dialect, stream: &str, pieces: usize) -> Report {
@@ -17,8 +16,8 @@ fn heard(dialect: Dialect, stream: &str, pieces: usize) -> Report {
     stream
         .as_bytes()
         .chunks(pieces)
-        .for_each(|chunk| assert_eq!(transcript.push(chunk, &family), Heard::Enough));
-    transcript.finish(None, &family)
+        .for_each(|chunk| assert_eq!(transcript.push(chunk, &begin), Heard::Enough));
+    transcript.finish(None, &begin)
 }
 
 fn usage(input: u64, output: u64) -> Usage {
@@ -130,8 +129,8 @@ proptest! {
     fn nothing_that_a_provider_sends_is_a_panic(stream in any::<Vec<u8>>(), pieces in 1_usize..50) {
         for dialect in Dialect::ALL {
             let mut transcript = Transcript::new(dialect);
-            stream.chunks(pieces).for_each(|chunk| assert_eq!(transcript.push(chunk, &family), Heard::Enough));
-            let _ = transcript.finish(None, &family);
+            stream.chunks(pieces).for_each(|chunk| assert_eq!(transcript.push(chunk, &begin), Heard::Enough));
+            let _ = transcript.finish(None, &begin);
             let _ = reported_in(dialect, &stream);
         }
     }
@@ -150,10 +149,10 @@ proptest! {
                 break;
             }
             let (chunk, after) = rest.split_at((*size).min(rest.len()));
-            let _ = transcript.push(chunk, &family);
+            let _ = transcript.push(chunk, &begin);
             rest = after;
         }
-        prop_assert_eq!(transcript.finish(None, &family).generated, whole);
+        prop_assert_eq!(transcript.finish(None, &begin).generated, whole);
     }
 
     /// Chunks are read in short where they are like the one before, and whole where they are not: what is heard is the same.
@@ -162,9 +161,9 @@ proptest! {
         let mut notes = Notes::new(Dialect::OpenAi);
         let mut each = Notes::new(Dialect::OpenAi);
         for chunk in &chunks {
-            notes.take_chunk(chunk.as_bytes(), &family);
+            notes.take_chunk(chunk.as_bytes(), &begin);
             each.likeness = None;
-            each.take_chunk(chunk.as_bytes(), &family);
+            each.take_chunk(chunk.as_bytes(), &begin);
             let [notes, each] = [&mut notes, &mut each].map(|notes| {
                 (notes.completion.as_mut().map(Completion::generated), notes.openai, notes.id.clone(), notes.choices, notes.over)
             });
