@@ -157,13 +157,13 @@ impl Meter {
         }
     }
 
-    /// Tells how often the memory of words was of use, where anything was counted since this was told.
+    /// Tells how often the memory of words was of use, in lots, so that not every request pays for telling it.
     pub(crate) fn tell_remembered(&self, out: &mut dyn Output) {
-        let Recalled { words, remembered } = self.memory.recalled();
-        for (counter, number) in [(self.words, words), (self.remembered, remembered)] {
-            if number > 0 {
-                out.emit(Effect::Count(counter, number));
-            }
+        /// Words of some ten prompts of a page.
+        const LOT: u64 = 4_096;
+        if let Some(Recalled { words, remembered }) = self.memory.recalled(LOT) {
+            out.emit(Effect::Count(self.words, words));
+            out.emit(Effect::Count(self.remembered, remembered));
         }
     }
 

@@ -527,3 +527,27 @@ fn clients_are_told_how_many_tokens_a_prompt_is() {
     host.request(&post("/v1/messages/count_tokens"), &[ASKED_CLAUDE.as_bytes()]);
     assert_eq!(host.reply().unwrap().status, 404, "only where it is configured");
 }
+
+#[test]
+fn how_often_words_were_remembered_is_told_in_lots() {
+    let worker = mode("exact");
+    let told = |worker: &Worker| {
+        ["ai_gateway.words.counted", "ai_gateway.words.remembered"].map(|name| worker.shared.counter(name))
+    };
+    let text = "Each of these words is a token, and none of them is new in the second sentence. ".repeat(10);
+    let body = format!(r#"{{"model":"gpt-4","messages":[{{"role":"user","content":"{text}"}}]}}"#);
+    for request in 0..40 {
+        let mut host = asked(&worker, CHAT, &body);
+        host.response(
+            &[(":status", "200"), JSON],
+            &[br#"{"usage":{"prompt_tokens":9,"completion_tokens":1}}"#],
+        );
+        host.end();
+        if request == 0 {
+            assert_eq!(told(&worker), [None; 2], "a few words are not worth two calls");
+        }
+    }
+    let [words, remembered] = told(&worker).map(Option::unwrap);
+    assert!((4_096..40 * 200).contains(&words), "{words}");
+    assert!(words - remembered < 30 && remembered < words, "{remembered} of {words}");
+}

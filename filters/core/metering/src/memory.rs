@@ -11,9 +11,9 @@ pub use tokens::Recalled;
 pub struct Memory(Rc<Cell<tokens::Memory>>);
 
 impl Memory {
-    /// How often it was of use since this was last asked.
-    pub fn recalled(&self) -> Recalled {
-        self.with(tokens::Memory::recalled)
+    /// How often it was of use since this was last told; `None` where that is fewer than so many words.
+    pub fn recalled(&self, least: u64) -> Option<Recalled> {
+        self.with(|memory| memory.recalled(least))
     }
 
     /// Counts with it. What counts meanwhile begins with an empty one, and nothing does.

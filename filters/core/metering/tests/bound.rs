@@ -263,6 +263,6 @@ fn a_prompt_far_from_its_limit_is_counted_in_part() {
     assert_eq!(bound, body.len() as u64);
     let found = within(surface, &family, body.as_bytes(), bound, bound / 2, &memory).unwrap();
     assert!(matches!(found, Within::AtMost(narrowed) if narrowed > bound * 2 / 5), "{found:?}");
-    let counted = memory.recalled().words;
+    let counted = memory.recalled(0).unwrap().words;
     assert!((200..500).contains(&counted), "{counted} words of {} were counted", 40 * 16);
 }

@@ -120,7 +120,7 @@ pub mod metrics {
     pub const PROMPTS_COUNTED: &str = "ai_gateway.prompts.counted";
     /// Counter, by model: requests that were refused because of a limit on tokens.
     pub const PROMPTS_REFUSED: &str = "ai_gateway.prompts.refused";
-    /// Counter: words that were counted, of prompts and of answers.
+    /// Counter: words of 3 to 15 bytes that were counted, of prompts and of answers; told in lots of some thousands.
     pub const WORDS_COUNTED: &str = "ai_gateway.words.counted";
     /// Counter: those of them that were remembered from texts before.
     pub const WORDS_REMEMBERED: &str = "ai_gateway.words.remembered";

@@ -26,7 +26,7 @@ pub(crate) const WINDOW: usize = 1024;
 /// How many bytes of an encoding's end can be changed by what follows; a little more than is true of either vocabulary.
 pub(crate) const REACH: usize = 768;
 /// What is given up of a window's end: at first, which is enough for nearly all text, and each time that it was not enough.
-const MARGINS: [usize; 4] = [48, 192, 480, REACH];
+const MARGINS: [usize; 4] = [32, 192, 480, REACH];
 /// Confirmed windows after which less is given up again.
 const CALM: u32 = 8;
 
@@ -48,7 +48,8 @@ pub(crate) fn count<T: Tables>(piece: &[u8], limit: u64) -> u64 {
                 return windows.certain.tokens;
             }
         }
-        let rest = Large::new::<T>(piece.get(windows.next.end..).unwrap_or_default());
+        let mut rest = Large::new();
+        let rest = rest.encode::<T>(piece.get(windows.next.end..).unwrap_or_default());
         if windows.confirms(rest.ends().next()) {
             return windows.next.tokens + rest.tokens();
         }
@@ -103,7 +104,7 @@ impl Cut {
     fn of<T: Tables>(window: &[u8], margin: usize) -> Self {
         let mut cut = Self::default();
         let mut before = Encoded::default();
-        for end in Large::new::<T>(window).ends() {
+        for end in Large::new().encode::<T>(window).ends() {
             if before.end == 0 {
                 cut.first = end;
             }

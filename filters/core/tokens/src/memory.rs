@@ -41,15 +41,18 @@ impl Memory {
         Self { o200k: None, cl100k: None }
     }
 
-    /// How often it was of use since this was last asked.
-    pub fn recalled(&mut self) -> Recalled {
-        let mut sum = Recalled::default();
-        for memo in [&mut self.o200k, &mut self.cl100k].into_iter().flatten() {
-            let (asked, missed) = (std::mem::take(&mut memo.asked), std::mem::take(&mut memo.missed));
-            sum.words += asked;
-            sum.remembered += asked - missed;
+    /// How often it was of use since this was last told; `None`, and nothing is told, where that is fewer than so many words.
+    pub fn recalled(&mut self, least: u64) -> Option<Recalled> {
+        let memos = || [&self.o200k, &self.cl100k].into_iter().flatten();
+        let words = memos().map(|memo| memo.asked).sum();
+        let missed: u64 = memos().map(|memo| memo.missed).sum();
+        if words < least {
+            return None;
         }
-        sum
+        for memo in [&mut self.o200k, &mut self.cl100k].into_iter().flatten() {
+            (memo.asked, memo.missed) = (0, 0);
+        }
+        Some(Recalled { words, remembered: words - missed })
     }
 
     pub(crate) fn of(&mut self, encoding: Encoding) -> &mut Memo {

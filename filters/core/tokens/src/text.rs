@@ -100,8 +100,8 @@ fn other<T: Tables>(piece: &[u8], limit: u64) -> u64 {
         }
         _ if whole::<T>(piece) => 1,
         _ if piece.len() <= Word::MAX => word::<T>(piece),
-        _ if piece.len() <= Medium::MAX => Medium::new::<T>(piece).tokens(),
-        _ if piece.len() <= Large::MAX => Large::new::<T>(piece).tokens(),
+        _ if piece.len() <= Medium::MAX => Medium::new().encode::<T>(piece).tokens(),
+        _ if piece.len() <= Large::MAX => Large::new().encode::<T>(piece).tokens(),
         _ => long::count::<T>(piece, limit),
     }
 }

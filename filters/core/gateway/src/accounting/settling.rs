@@ -270,7 +270,7 @@ impl Settling {
 
     fn publish(self, spent: Spent, lesson: Option<Lesson>, out: &mut dyn Output) -> (Option<Self>, Flow) {
         let served = self.account.served(self.answered.provider.as_deref());
-        spent.publish(self.target(served), out);
+        spent.publish(self.account.prompt, self.target(served), out);
         self.account.meter.tell_remembered(out);
         let usage = self.usage(&spent);
         let price = self.account.meter.price(self.account.metered.route, served, &self.account.metered.model);
@@ -382,12 +382,18 @@ impl Account {
 }
 
 impl Spent {
-    fn publish(&self, target: Option<&TargetMeter>, out: &mut dyn Output) {
+    /// Tells what was spent, but for what was told of the prompt before it was sent and is still so.
+    fn publish(&self, told: Option<Count>, target: Option<&TargetMeter>, out: &mut dyn Output) {
         let mut number = |key, tokens: u64| out.emit(Effect::Publish(key, tokens.to_string().as_bytes()));
         // A host call for each number of each request: parts that are nothing are left out.
         let sides = [self.input, self.output];
         for (key, tokens) in [
-            (names::INPUT_TOKENS_KEY, self.input.map(|(tokens, _)| tokens)),
+            (
+                names::INPUT_TOKENS_KEY,
+                self.input
+                    .map(|(tokens, _)| tokens)
+                    .filter(|tokens| told.is_none_or(|told| told.tokens != *tokens)),
+            ),
             (names::CACHED_TOKENS_KEY, Some(self.cached).filter(|tokens| *tokens > 0)),
             (names::OUTPUT_TOKENS_KEY, self.output.map(|(tokens, _)| tokens)),
             (names::REASONING_TOKENS_KEY, Some(self.reasoning).filter(|tokens| *tokens > 0)),
@@ -399,7 +405,8 @@ impl Spent {
         if let (Some((input, _)), Some((output, _))) = (self.input, self.output) {
             number(names::TOTAL_TOKENS_KEY, input.saturating_add(output));
         }
-        if let Some(source) = sides.iter().flatten().map(|(_, source)| *source).max() {
+        let source = sides.iter().flatten().map(|(_, source)| *source).max();
+        if let Some(source) = source.filter(|source| told.is_none_or(|told| told.source != *source)) {
             out.emit(Effect::Publish(names::USAGE_SOURCE_KEY, source.name().as_bytes()));
         }
         let histograms: [fn(&TargetMeter, Source) -> Histogram; 2] =

@@ -34,23 +34,31 @@ impl<const N: usize, const BLOCKS: usize, const ROOM: usize> Window<N, BLOCKS, R
     pub(crate) const MAX: usize = N;
     const POSITION_BITS: u32 = N.trailing_zeros();
 
-    /// Encodes the first `N` bytes, or fewer.
-    #[inline(never)]
-    pub(crate) fn new<T: Tables>(bytes: &[u8]) -> Self {
+    /// A window of nothing.
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
         const { assert!(N.is_power_of_two() && N == BLOCK * BLOCKS && ROOM == N + 16) }
-        let mut window = Self {
-            len: bytes.len().min(N),
+        Self {
+            len: 0,
             bytes: [0; ROOM],
             keys: [[NONE; BLOCK]; BLOCKS],
             smallest: [NONE; BLOCKS],
             next: [0; N],
             previous: [0; N],
-            tokens: bytes.len().min(N),
-        };
-        window.bytes.iter_mut().zip(bytes.iter().take(N)).for_each(|(to, from)| *to = *from);
-        window.find_pairs::<T>();
-        while window.merge::<T>() {}
-        window
+            tokens: 0,
+        }
+    }
+
+    /// Encodes the first `N` bytes, or fewer, in a window of nothing. That is where its caller has it: it is too large to be handed back.
+    #[inline(never)]
+    pub(crate) fn encode<T: Tables>(&mut self, bytes: &[u8]) -> &Self {
+        debug_assert_eq!(self.len, 0);
+        self.len = bytes.len().min(N);
+        self.tokens = self.len;
+        self.bytes.iter_mut().zip(bytes.iter().take(N)).for_each(|(to, from)| *to = *from);
+        self.find_pairs::<T>();
+        while self.merge::<T>() {}
+        self
     }
 
     /// How many tokens the bytes are.

@@ -23,12 +23,13 @@ const fn prefix(byte: u8) -> bool {
 fn sixteen(text: &[u8], start: usize) -> Option<(Letters, u32)> {
     let bytes: &[u8; 16] = text.get(start..)?.first_chunk()?;
     let letters = Letters::of(bytes);
-    if (letters.upper | letters.lower) & 1 != 0 {
-        Some((letters, 0))
-    } else if prefix(bytes[0]) {
+    // Nearly always a blank.
+    if bytes[0] == b' ' {
         Some((letters, 1))
+    } else if (letters.upper | letters.lower) & 1 != 0 {
+        Some((letters, 0))
     } else {
-        None
+        prefix(bytes[0]).then_some((letters, 1))
     }
 }
 
