@@ -6,7 +6,7 @@ pub use tokens::Recalled;
 
 /// The words that were counted before, by whatever in a worker counts: clones share them. (See [`tokens::Memory`].)
 ///
-/// A new one takes no memory before the first count, and then 128 KiB for each vocabulary that is used. It changes no count.
+/// A new one takes no memory before the first count, and then 256 KiB for each vocabulary that is used. It changes no count.
 #[derive(Clone, Default)]
 pub struct Memory(Rc<Cell<tokens::Memory>>);
 

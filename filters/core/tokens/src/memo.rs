@@ -5,27 +5,27 @@ use crate::tables::Key;
 /// Words that share a place.
 const WAYS: usize = 4;
 /// Places.
-const SETS: usize = 2048;
+const SETS: usize = 4096;
 /// The longest word, in bytes.
 pub(crate) const MAX_WORD: usize = 15;
 
 /// What a count remembers, if anything.
 pub(crate) trait Remember {
     /// The tokens of a word of 1 to 15 bytes, if they were kept.
-    fn recall(&mut self, word: Key, len: usize, hash: u64) -> Option<u64>;
+    fn recall(&mut self, word: Key, len: usize) -> Option<u64>;
     /// Keeps them.
-    fn keep(&mut self, word: Key, len: usize, hash: u64, tokens: u64);
+    fn keep(&mut self, word: Key, len: usize, tokens: u64);
 }
 
 /// Remembers nothing.
 impl Remember for () {
     #[inline(always)]
-    fn recall(&mut self, _: Key, _: usize, _: u64) -> Option<u64> {
+    fn recall(&mut self, _: Key, _: usize) -> Option<u64> {
         None
     }
 
     #[inline(always)]
-    fn keep(&mut self, _: Key, _: usize, _: u64, _: u64) {}
+    fn keep(&mut self, _: Key, _: usize, _: u64) {}
 }
 
 /// Words and their tokens, in sets of four, each a cache line.
@@ -56,9 +56,12 @@ impl Memo {
         Self { sets: vec![Set([Key { low: 0, high: 0 }; WAYS]); SETS].into(), asked: 0, missed: 0 }
     }
 
+    /// Where a word belongs, with its length in it. One product spreads words well enough, and most of what a recalled word costs is this.
     #[inline(always)]
-    fn set(&mut self, hash: u64) -> Option<&mut [Key; WAYS]> {
-        self.sets.get_mut((hash >> 20) as usize % SETS).map(|Set(set)| set)
+    fn set(&mut self, word: Key) -> Option<&mut [Key; WAYS]> {
+        const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+        let mixed = (word.low ^ word.high.rotate_left(29)).wrapping_mul(ODD);
+        self.sets.get_mut((mixed >> (64 - SETS.trailing_zeros())) as usize).map(|Set(set)| set)
     }
 }
 
@@ -69,10 +72,10 @@ fn with_len(word: Key, len: usize) -> Key {
 
 impl Remember for Memo {
     #[inline(always)]
-    fn recall(&mut self, word: Key, len: usize, hash: u64) -> Option<u64> {
+    fn recall(&mut self, word: Key, len: usize) -> Option<u64> {
         self.asked += 1;
         let word = with_len(word, len);
-        let set = self.set(hash)?;
+        let set = self.set(word)?;
         let way = set.iter().position(|kept| kept.low == word.low && kept.high & !TOKENS == word.high);
         let Some(way) = way else {
             self.missed += 1;
@@ -86,9 +89,9 @@ impl Remember for Memo {
     }
 
     #[inline(always)]
-    fn keep(&mut self, word: Key, len: usize, hash: u64, tokens: u64) {
-        if let Some([.., last]) = self.set(hash) {
-            let word = with_len(word, len);
+    fn keep(&mut self, word: Key, len: usize, tokens: u64) {
+        let word = with_len(word, len);
+        if let Some([.., last]) = self.set(word) {
             *last = Key { low: word.low, high: word.high | tokens << TOKENS_SHIFT & TOKENS };
         }
     }

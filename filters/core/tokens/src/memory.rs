@@ -9,9 +9,9 @@ use crate::memo::Memo;
 ///
 /// Texts repeat words, their own and each other's. One that is no token itself costs many times what another does, because it has to be
 /// encoded; but to find one that is takes three looks into tables of some megabytes, which are in none of a core's nearer caches when a worker
-/// has done other things since it last counted. Here it is one look into 128 KiB.
+/// has done other things since it last counted. Here it is one look into 256 KiB.
 ///
-/// It takes nothing before the first count in an encoding, then 128 KiB for that one, and never grows. What it holds changes no count. Without
+/// It takes nothing before the first count in an encoding, then 256 KiB for that one, and never grows. What it holds changes no count. Without
 /// one, [`Encoding::count`] needs no memory at all.
 ///
 /// ```

@@ -66,16 +66,18 @@ pub(crate) fn piece<T: Tables>(
         && let Some(bytes) = text.get(start..).and_then(<[u8]>::first_chunk)
     {
         let key = Key::new(bytes, len);
-        let hash = key.hash(len);
-        if let Some(tokens) = memo.recall(key, len, hash) {
+        if let Some(tokens) = memo.recall(key, len) {
             return tokens;
         }
-        let tokens = match tables::short::<T>(key, len, hash) {
+        let tokens = match tables::short::<T>(key, len, key.hash(len)) {
             NO_TOKEN => word::<T>(text.get(start..end).unwrap_or_default()),
             _ => 1,
         };
-        memo.keep(key, len, hash, tokens);
+        memo.keep(key, len, tokens);
         return tokens;
+    }
+    if len == 1 {
+        return 1;
     }
     other::<T>(text.get(start..end).unwrap_or_default(), limit)
 }

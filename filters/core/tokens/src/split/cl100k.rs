@@ -15,7 +15,7 @@ impl Split for Cl100k {
 
     #[inline(always)]
     fn piece(text: &[u8], start: usize) -> Piece {
-        match words::letters(text, start) {
+        match words::letters(text, start).or_else(|| words::sign(text, start)) {
             Some(end) => Piece { end, open: false },
             None => any(text, start),
         }

@@ -26,7 +26,7 @@ impl Split for O200k {
 
     #[inline(always)]
     fn piece(text: &[u8], start: usize) -> Piece {
-        match words::cased(text, start) {
+        match words::cased(text, start).or_else(|| words::sign(text, start)) {
             Some(end) => Piece { end, open: false },
             None => any(text, start),
         }

@@ -1,4 +1,5 @@
-//! The short cut for what most text consists of: a word in ASCII letters, with at most one character before it, in one look at 16 bytes.
+//! The short cuts for what most text consists of: a word in ASCII letters, with at most one character before it, in one look at 16 bytes, and
+//! a sign behind a word.
 //!
 //! Sixteen bytes are classified at once; where a word ends is then the number of trailing zeros of a mask, so no branch of its own is taken,
 //! or mispredicted, for each letter. Whatever is not plain here is left to the rules written out.
@@ -18,50 +19,63 @@ const fn prefix(byte: u8) -> bool {
     !byte.is_ascii_alphanumeric() && byte < 0x80 && byte != b'\r' && byte != b'\n' && byte != b'\''
 }
 
-/// The letters among sixteen bytes, and how many bytes stand before them.
+/// The sixteen bytes at a position, the letters among them, and how many bytes stand before those.
 #[inline(always)]
-fn sixteen(text: &[u8], start: usize) -> Option<(Letters, u32)> {
+fn sixteen(text: &[u8], start: usize) -> Option<(&[u8; 16], Letters, u32)> {
     let bytes: &[u8; 16] = text.get(start..)?.first_chunk()?;
     let letters = Letters::of(bytes);
     // Nearly always a blank.
     if bytes[0] == b' ' {
-        Some((letters, 1))
+        Some((bytes, letters, 1))
     } else if (letters.upper | letters.lower) & 1 != 0 {
-        Some((letters, 0))
+        Some((bytes, letters, 0))
     } else {
-        prefix(bytes[0]).then_some((letters, 1))
+        prefix(bytes[0]).then_some((bytes, letters, 1))
     }
 }
 
 /// The end of `[^\r\n\p{L}\p{N}]?\p{L}+` in ASCII, where it is plain.
 #[inline(always)]
 pub(super) fn letters(text: &[u8], start: usize) -> Option<usize> {
-    let (letters, before) = sixteen(text, start)?;
+    let (bytes, letters, before) = sixteen(text, start)?;
     let others = !(letters.upper | letters.lower | before) | END;
-    plain_end(text, start, before, others.trailing_zeros(), LETTERS)
+    let len = others.trailing_zeros();
+    let next = next(bytes, before, len)?;
+    ends(text, start + len as usize, next, LETTERS)
 }
 
 /// The end of a cased word of `o200k_base` in ASCII: capitals, then small letters.
 #[inline(always)]
 pub(super) fn cased(text: &[u8], start: usize) -> Option<usize> {
-    let (letters, before) = sixteen(text, start)?;
+    let (bytes, letters, before) = sixteen(text, start)?;
     let capitals = (!(letters.upper | before) | END).trailing_zeros();
-    if capitals == 16 {
-        return None;
-    }
-    // Capitals, and what stands before them, count as small letters where the small letters are looked for.
+    // Capitals, and what stands before them, count as small letters where the small letters are looked for. If there is nothing else, they do
+    // up to the end of the sixteen.
     let passed = (1 << capitals) - 1;
     let len = (!(letters.lower | passed) | END).trailing_zeros();
-    let end = plain_end(text, start, before, len, CASED)?;
     // What may be a contraction is part of the word.
-    (text.get(end) != Some(&b'\'')).then_some(end)
+    let next = next(bytes, before, len).filter(|next| *next != b'\'')?;
+    ends(text, start + len as usize, next, CASED)
 }
 
-/// The end, if there are letters and the end is not only that of the 16 bytes or of ASCII.
+/// The end of a sign with a blank behind it, which most signs of prose have. (` ?[^\s\p{L}\p{N}]+` in both encodings: the blank ends it, and begins
+/// nothing that the sign could belong to.)
 #[inline(always)]
-fn plain_end(text: &[u8], start: usize, before: u32, len: u32, letters: Set) -> Option<usize> {
-    let end = start + len as usize;
-    let next = *text.get(end)?;
-    let plain = len > before && len < 16;
-    (plain && (next < 0x80 || !at(text, end).is_some_and(|next| letters.has(next.class)))).then_some(end)
+pub(super) fn sign(text: &[u8], start: usize) -> Option<usize> {
+    match text.get(start..)? {
+        [sign, b' ', ..] if sign.is_ascii_punctuation() => Some(start + 1),
+        _ => None,
+    }
+}
+
+/// What follows a word of so many bytes, if it has letters, and ends within the sixteen.
+#[inline(always)]
+fn next(bytes: &[u8; 16], before: u32, len: u32) -> Option<u8> {
+    bytes.get(len as usize).copied().filter(|_| len > before)
+}
+
+/// The end, if it is not only that of ASCII.
+#[inline(always)]
+fn ends(text: &[u8], end: usize, next: u8, letters: Set) -> Option<usize> {
+    (next < 0x80 || !at(text, end).is_some_and(|next| letters.has(next.class))).then_some(end)
 }
