@@ -10,6 +10,7 @@ mod golden;
 mod hostile;
 mod identity;
 mod inexpressible;
+mod jwt_authn;
 mod key_sets;
 mod limits;
 mod plain;
@@ -65,6 +66,7 @@ pub fn all() -> Vec<Row> {
         connections::rows(),
         counting::rows(),
         identity::rows(),
+        jwt_authn::rows(),
         key_sets::rows(),
         budgets::rows(),
         budget_modes::rows(),
