@@ -12,9 +12,10 @@ pub(super) struct Letters {
 }
 
 impl Letters {
+    /// Of bytes as a number, the first one lowest.
     #[inline(always)]
-    pub(super) fn of(bytes: &[u8; 16]) -> Self {
-        let bytes = u8x16::new(*bytes);
+    pub(super) fn of(bytes: u128) -> Self {
+        let bytes = u8x16::new(bytes.to_le_bytes());
         let from = |first: u8| {
             let above = bytes - u8x16::splat(first);
             above.min(u8x16::splat(25)).cmp_eq(above).move_mask() as u32
@@ -39,7 +40,11 @@ mod tests {
                     };
                     let upper = bits(u8::is_ascii_uppercase);
                     let lower = bits(u8::is_ascii_lowercase);
-                    assert_eq!(Letters::of(&bytes), Letters { upper, lower }, "{bytes:?}");
+                    assert_eq!(
+                        Letters::of(u128::from_le_bytes(bytes)),
+                        Letters { upper, lower },
+                        "{bytes:?}"
+                    );
                 }
             }
         }
