@@ -192,7 +192,8 @@ async fn statistics(stand: &Stand) -> Problems {
     for _ in 0..40 {
         text =
             stand.envoy.admin().get("/stats/prometheus").await.map(|reply| reply.text()).unwrap_or_default();
-        if sorted(&text).contains_key(&sorted_labels(&labels("input"))) {
+        // A histogram is there, and empty, before it is flushed for the first time.
+        if sorted(&text).get(&sorted_labels(&labels("input"))).is_some_and(|count| *count > 0) {
             break;
         }
         time::sleep(Duration::from_millis(250)).await;
