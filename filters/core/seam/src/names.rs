@@ -116,7 +116,7 @@ pub mod metrics {
     pub const TOKEN_USAGE: &str = "gen_ai.client.token.usage";
     /// Counter, by model: requests that their bound alone showed to be within every limit.
     pub const PROMPTS_BOUNDED: &str = "ai_gateway.prompts.bounded";
-    /// Counter, by model: requests that were counted before they were sent.
+    /// Counter, by model: requests that were counted before they were sent, or as much of them as showed that they are within every limit.
     pub const PROMPTS_COUNTED: &str = "ai_gateway.prompts.counted";
     /// Counter, by model: requests that were refused because of a limit on tokens.
     pub const PROMPTS_REFUSED: &str = "ai_gateway.prompts.refused";
