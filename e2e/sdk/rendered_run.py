@@ -1,8 +1,10 @@
 """An Envoy with a configuration that `ai-filters` rendered, and virtual keys that it signed: what a deployment is made of, in one process."""
 
+import contextlib
 import json
 import os
 import pathlib
+import random
 import socket
 import subprocess
 import tempfile
@@ -90,6 +92,9 @@ def _ai_filters(*arguments):
 
 
 def _free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Below what the system gives to whoever binds port 0 or connects, so that nothing takes it before Envoy does."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port

@@ -1,34 +1,11 @@
 //! Ports on the loopback interface: free ones, and whether one is taken.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::{Mutex, PoisonError};
+
+pub use ports::free;
 
 use crate::Failure;
-
-/// A port that was free a moment ago, and that this function has not given to this process before.
-///
-/// Somebody else may take it before it is used. Where that matters, bind port 0 and ask who bound it: [`crate::envoy::Running`] knows its
-/// listeners' real addresses.
-///
-/// # Errors
-/// When the system has no free port left.
-pub fn free() -> io::Result<u16> {
-    // The system may well name the same port again as soon as it is let go: a gateway would get one port for two listeners.
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    // Each try is held until the last, so that no two of them are of the same port.
-    let mut tries = Vec::new();
-    loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = listener.local_addr()?.port();
-        if given.insert(port) {
-            return Ok(port);
-        }
-        tries.push(listener);
-    }
-}
 
 /// Refuses a port that is in use or forbidden, naming the variable that chooses another.
 ///
@@ -71,14 +48,6 @@ mod tests {
         let failure = require_free(Ipv4Addr::LOCALHOST, port, "PORT").unwrap_err();
         assert_eq!(failure.what(), format!("port {port} is in use"));
         assert!(failure.hint().contains("PORT="), "{failure}");
-    }
-
-    #[test]
-    fn no_port_is_given_twice() {
-        let mut ports: Vec<u16> = (0..500).map(|_| free().unwrap()).collect();
-        ports.sort_unstable();
-        ports.dedup();
-        assert_eq!(ports.len(), 500);
     }
 
     #[test]

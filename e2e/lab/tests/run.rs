@@ -234,7 +234,7 @@ fn nothing_outlives_the_make_that_started_it() {
         make.envs([("PORT", "0"), ("ADMIN_PORT", "0")])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+            .stderr(Stdio::piped());
         let mut gateway = Gateway::of(make.spawn().unwrap());
         gateway.signal(signal);
         gateway.child.wait().unwrap();

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 8] = [
     &["gateway", "provider"],
     &["host-proxy-wasm", "oci"],
     &["ai-gateway", "ai-provider", "ai-filters"],
-    &["mock-llm"],
+    &["mock-llm", "ports"],
     &["lab"],
 ];
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -83,8 +83,8 @@ fn of_artifact(registry: &Registry, name: &str) -> Vec<u8> {
 /// What an Envoy with these modules answers to `GET /v1/models`, which no provider is asked for.
 fn models(binary: &std::ffi::OsStr, directory: &Path, gateway: &Path, provider: &Path) -> String {
     let mut router = LlmRouter {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())),
-        admin_port: free_port(),
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free().unwrap())),
+        admin_port: ports::free().unwrap(),
         modules: Modules {
             gateway: gateway.to_str().unwrap().parse().unwrap(),
             provider: provider.to_str().unwrap().parse().unwrap(),
@@ -127,8 +127,4 @@ fn asked(address: SocketAddr) -> Option<String> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     (!answer.is_empty()).then(|| text(&answer).to_owned())
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

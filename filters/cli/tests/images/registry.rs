@@ -1,7 +1,6 @@
 //! A real registry on this machine, with a password, for as long as a test runs; and a client of it that others wrote.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -33,7 +32,7 @@ impl Registry {
             }
         }
         let directory = super::fresh_directory(name);
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = ports::free().unwrap();
         let here = directory.display().to_string();
         let configuration = format!(
             "version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: '{here}/data'}}}}\n\
