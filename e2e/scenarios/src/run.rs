@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use lab::Failure;
 use mock_llm::{Leak, LeakKind, MockProvider};
 
 use tokio::time;
@@ -31,6 +32,23 @@ pub async fn play(stand: &Stand, play: &Play) -> Problems {
         }
         Play::Own(_) => unreachable!("it has no shape"),
     }
+}
+
+/// What is shown on a stand that a row starts for itself, and what must hold there as everywhere; or why it did not start.
+pub(crate) async fn on_own(
+    started: impl Future<Output = Result<Stand, Failure>>,
+    shown: impl AsyncFnOnce(&Stand, &mut Problems),
+) -> Problems {
+    let mut problems = Problems::default();
+    match started.await {
+        Ok(stand) => {
+            shown(&stand, &mut problems).await;
+            always(&stand, &mut problems).await;
+            stand.stop().await;
+        }
+        Err(failure) => problems.add(failure.to_string()),
+    }
+    problems
 }
 
 /// One request and its answer on that stand.

@@ -15,7 +15,7 @@ use crate::expect::{anthropic_error, openai_error};
 use crate::problems::Problems;
 use crate::request::Request;
 use crate::row::Row;
-use crate::run::{dressed, nothing_comes_back};
+use crate::run::{self, dressed, nothing_comes_back};
 use crate::shape::{PER_MINUTE, PER_MONTH, REQUESTS_PER_HOUR, Shape};
 use crate::sse;
 use crate::stand::{Equipment, Stand};
@@ -51,19 +51,14 @@ pub(super) fn rows() -> Vec<Row> {
 
 /// The same deployment with a budget, the second request of which finds it used up; what that is answered.
 async fn kept(stand: &Stand, expected: u16) -> Problems {
-    let mut problems = Problems::default();
     let equipment = Equipment::find().await.expect("what the stand was started with");
     // Beside an Envoy Gateway there is no room for another.
     let budgets = ai_filters::render::token_budgets(Some(500), None);
-    let started =
-        Stand::start_with(stand.shape.like(), &equipment, 1, |router| router.budgets = budgets).await;
-    let own = match started {
-        Ok(own) => own,
-        Err(failure) => {
-            problems.add(failure.to_string());
-            return problems;
-        }
-    };
+    let started = Stand::start_with(stand.shape.like(), &equipment, 1, |router| router.budgets = budgets);
+    run::on_own(started, async |own, problems| used_up(stand, own, expected, problems).await).await
+}
+
+async fn used_up(stand: &Stand, own: &Stand, expected: u16, problems: &mut Problems) {
     for _ in 0..2 {
         own.openai.script(Reply::text("Hello.").usage(Usage::new(40, 400)));
     }
@@ -84,8 +79,6 @@ async fn kept(stand: &Stand, expected: u16) -> Problems {
     problems.same("the second", &second.status, &expected);
     let refused = second.header("x-ai-budget-refused");
     problems.same("the budget", &refused, &(expected == 429).then_some("user-day"));
-    own.stop().await;
-    problems
 }
 
 /// An OpenAI client's question in the name of that user, who is told by a header.

@@ -13,7 +13,7 @@ use crate::expect::{Expect, anthropic_error, openai_error, status};
 use crate::problems::Problems;
 use crate::request::{Request, chat_body, message_body};
 use crate::row::Row;
-use crate::run::dressed;
+use crate::run::{self, dressed};
 use crate::seen;
 use crate::shape::{MAX_INPUT_TOKENS, Shape};
 use crate::stand::{Equipment, Stand};
@@ -348,18 +348,14 @@ fn limits() -> Vec<Row> {
 
 /// A model whose provider counts half as much again as is estimated: within tens of requests that is known to all workers.
 async fn learnt(equipment: &Equipment) -> Problems {
-    let mut problems = Problems::default();
     let started = Stand::start_with(Shape::AnthropicOnly, equipment, 2, |router| {
         router.counting.insert("input_tokens_header".to_owned(), json!(true));
         router.counting.insert("local_endpoints".to_owned(), json!(true));
     });
-    let stand = match started.await {
-        Ok(stand) => stand,
-        Err(failure) => {
-            problems.add(failure.to_string());
-            return problems;
-        }
-    };
+    run::on_own(started, learns).await
+}
+
+async fn learns(stand: &Stand, problems: &mut Problems) {
     let content = "A story about counting. ".repeat(40);
     let ask = message_body(
         json!({"model": "gpt-4", "max_tokens": 9, "messages": [{"role": "user", "content": content}]}),
@@ -383,8 +379,6 @@ async fn learnt(equipment: &Equipment) -> Problems {
     problems.require(last.abs_diff(truth) * 100 <= truth * 3, || format!("{truth} reported, told {told:?}"));
     let lost = stand.envoy.admin().stats("ai_gateway.estimate.lost").await.unwrap_or_default();
     problems.require(lost.values().all(|count| *count == 0), || format!("given up: {lost:?}"));
-    stand.health(&mut problems).await;
-    problems
 }
 
 /// What is counted before a request is sent, in each mode: the counters say it.
@@ -402,27 +396,22 @@ async fn modes(equipment: &Equipment) -> Problems {
             router.counting.insert("mode".to_owned(), json!(mode));
             router.max_input_tokens = limit;
         });
-        let stand = match started.await {
-            Ok(stand) => stand,
-            Err(failure) => {
-                problems.add(format!("{mode}: {failure}"));
-                continue;
-            }
+        let shown = async |stand: &Stand, problems: &mut Problems| {
+            stand.openai.script(Reply::text("Hello.").usage(Usage::new(40, 12)));
+            let answer = client::send(stand.address, &chat_body(hello("gpt-4"))).await;
+            problems.same("status", &answer.status, &200);
+            let counters = stand.envoy.admin().stats("ai_gateway.prompts").await.unwrap_or_default();
+            let counter = |name: &str| {
+                let named = counters.iter().find(|(stat, _)| stat.contains(name));
+                named.map_or(0, |(_, count)| *count)
+            };
+            let seen = (counter("prompts.bounded"), counter("prompts.counted"));
+            problems.same("bounded, counted", &seen, &expected);
+            let any = stand.envoy.admin().get("/stats?filter=token.usage&type=Histograms&usedonly").await;
+            let text = any.map(|reply| reply.text()).unwrap_or_default();
+            problems.require(mode != "off" || !text.contains("token.usage"), || text);
         };
-        stand.openai.script(Reply::text("Hello.").usage(Usage::new(40, 12)));
-        let answer = client::send(stand.address, &chat_body(hello("gpt-4"))).await;
-        problems.same(&format!("{mode}, {limit:?}: status"), &answer.status, &200);
-        let counters = stand.envoy.admin().stats("ai_gateway.prompts").await.unwrap_or_default();
-        let counter = |name: &str| {
-            let named = counters.iter().find(|(stat, _)| stat.contains(name));
-            named.map_or(0, |(_, count)| *count)
-        };
-        let seen = (counter("prompts.bounded"), counter("prompts.counted"));
-        problems.same(&format!("{mode}, {limit:?}: bounded, counted"), &seen, &expected);
-        let any = stand.envoy.admin().get("/stats?filter=token.usage&type=Histograms&usedonly").await;
-        let text = any.map(|reply| reply.text()).unwrap_or_default();
-        problems.require(mode != "off" || !text.contains("token.usage"), || format!("{mode}: {text}"));
-        stand.health(&mut problems).await;
+        problems.of(&format!("{mode}, {limit:?}"), run::on_own(started, shown).await);
     }
     problems
 }

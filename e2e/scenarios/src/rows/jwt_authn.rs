@@ -10,6 +10,7 @@ use crate::identities::{AUDIENCE, ISSUER, TEAM, TOKEN, TOKEN_USER, Tokens};
 use crate::problems::Problems;
 use crate::request::Request;
 use crate::row::Row;
+use crate::run;
 use crate::shape::Shape;
 use crate::stand::{Equipment, Stand};
 
@@ -51,7 +52,6 @@ fn spoofed(request: Request) -> Request {
 }
 
 async fn behind(equipment: &Equipment) -> Problems {
-    let mut problems = Problems::default();
     let started = Stand::arranged(
         Shape::Budgets,
         equipment,
@@ -59,13 +59,10 @@ async fn behind(equipment: &Equipment) -> Problems {
         |router| router.budgets.clear(),
         |bootstrap, _| arranged(&bootstrap),
     );
-    let stand = match started.await {
-        Ok(stand) => stand,
-        Err(failure) => {
-            problems.add(failure.to_string());
-            return problems;
-        }
-    };
+    run::on_own(started, shown).await
+}
+
+async fn shown(stand: &Stand, problems: &mut Problems) {
     stand.openai.set_default(Reply::text("hello"));
     let messages = |alias: &str| {
         let message =
@@ -75,7 +72,7 @@ async fn behind(equipment: &Equipment) -> Problems {
 
     let named = messages("team-named").header("authorization", format!("Bearer {}", *TOKEN));
     problems.same("with a token", &client::send(stand.address, &spoofed(named)).await.status, &200);
-    let line = logged(&stand, "team-named").await;
+    let line = logged(stand, "team-named").await;
     problems.same("who the token names", &line["user"], &json!(TOKEN_USER));
     problems.same("whose team the token names", &line["team"], &json!(TEAM));
 
@@ -85,10 +82,8 @@ async fn behind(equipment: &Equipment) -> Problems {
     // No token is required here; and nobody becomes somebody by a header that a token's claims are written into.
     let nobody = client::send(stand.address, &spoofed(asks("team-nobody"))).await;
     problems.same("where none is required", &nobody.status, &200);
-    let line = logged(&stand, "team-nobody").await;
+    let line = logged(stand, "team-nobody").await;
     problems.same("who sent a header alone", &line["user"], &Value::Null);
     problems.same("whose team it is", &line["team"], &Value::Null);
     problems.same("requests at the provider", &stand.openai.requests().len(), &2);
-    crate::run::always(&stand, &mut problems).await;
-    problems
 }

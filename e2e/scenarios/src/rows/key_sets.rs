@@ -20,6 +20,7 @@ use crate::gateways::change_gateway;
 use crate::identities::{AUDIENCE, ISSUER, Tokens, claims};
 use crate::problems::Problems;
 use crate::row::Row;
+use crate::run;
 use crate::shape::Shape;
 use crate::stand::{Equipment, Stand};
 
@@ -119,7 +120,6 @@ async fn ask(stand: &Stand, signer: &Tokens) -> Answer {
 }
 
 async fn fetched(equipment: &Equipment) -> Problems {
-    let mut problems = Problems::default();
     let server = Server::start().await;
     let started = Stand::arranged(
         Shape::Budgets,
@@ -128,41 +128,36 @@ async fn fetched(equipment: &Equipment) -> Problems {
         |router| router.budgets.clear(),
         |bootstrap, _| arranged(&bootstrap, server.address),
     );
-    let stand = match started.await {
-        Ok(stand) => stand,
-        Err(failure) => {
-            problems.add(failure.to_string());
-            return problems;
-        }
-    };
+    run::on_own(started, async |stand, problems| shown(stand, &server, problems).await).await
+}
+
+async fn shown(stand: &Stand, server: &Server, problems: &mut Problems) {
     stand.openai.set_default(Reply::text("hello"));
     let (one, two) = (Tokens::new("one"), Tokens::new("two"));
 
     // Nothing was fetched yet: nobody can say whether the token is good, and that may be over in a moment.
-    let early = ask(&stand, &one).await;
+    let early = ask(stand, &one).await;
     let expected =
         openai_error(503, "server_error").at("/error/code", "identity_not_ready").header("retry-after", "1");
     problems.of("before the first fetch", expected.problems(&early));
     server.serve(Some(one.key_set()));
-    until(&stand, &one, 200, &mut problems).await;
+    until(stand, &one, 200, problems).await;
 
     // Another key signs now, and its name alone makes the worker look again, long before the ten minutes are over; but the server is down.
     server.serve(None);
     let begun = Instant::now();
     let asked = server.asked.load(Ordering::Relaxed);
     while server.asked.load(Ordering::Relaxed) == asked && begun.elapsed() < FETCHED_WITHIN {
-        problems.same("a key that nobody knows yet", &ask(&stand, &two).await.status, &401);
-        problems.same("the key that is known", &ask(&stand, &one).await.status, &200);
+        problems.same("a key that nobody knows yet", &ask(stand, &two).await.status, &401);
+        problems.same("the key that is known", &ask(stand, &one).await.status, &200);
         time::sleep(POLL).await;
     }
     problems.require(server.asked.load(Ordering::Relaxed) > asked, || {
         "an unknown key asked for no fetch".to_owned()
     });
-    problems.same("the key that is known, while the server is down", &ask(&stand, &one).await.status, &200);
+    problems.same("the key that is known, while the server is down", &ask(stand, &one).await.status, &200);
     // It comes back with the new key, and the old one is history.
     server.serve(Some(two.key_set()));
-    until(&stand, &two, 200, &mut problems).await;
-    problems.same("the key that was replaced", &ask(&stand, &one).await.status, &401);
-    crate::run::always(&stand, &mut problems).await;
-    problems
+    until(stand, &two, 200, problems).await;
+    problems.same("the key that was replaced", &ask(stand, &one).await.status, &401);
 }

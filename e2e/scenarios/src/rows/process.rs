@@ -15,6 +15,7 @@ use crate::client;
 use crate::problems::Problems;
 use crate::request::{chat, chat_body, chat_stream, prompt};
 use crate::row::Row;
+use crate::run;
 use crate::shape::{Ports, Shape};
 use crate::sse;
 use crate::stand::{Equipment, Stand};
@@ -167,14 +168,10 @@ async fn ids_differ_between_runs(equipment: &Equipment) -> Problems {
     let mut problems = Problems::default();
     let mut ids = Vec::new();
     for _ in 0..2 {
-        match Stand::start(Shape::Groups, equipment).await {
-            Ok(stand) => {
-                ids.extend(made_up_ids(&stand, &mut problems).await);
-                stand.health(&mut problems).await;
-                stand.stop().await;
-            }
-            Err(failure) => problems.add(failure.to_string()),
-        }
+        let shown = async |stand: &Stand, problems: &mut Problems| {
+            ids.extend(made_up_ids(stand, problems).await);
+        };
+        problems.of("run", run::on_own(Stand::start(Shape::Groups, equipment), shown).await);
     }
     problems.same("different ids", &ids.iter().collect::<BTreeSet<_>>().len(), &8);
     problems
