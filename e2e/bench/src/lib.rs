@@ -8,11 +8,12 @@
 //! No two requests of a round are alike, and every answer is checked ([`answer`]): a wrong one ends the run, for a filter that does the
 //! wrong thing fast has no price worth knowing.
 //!
-//! Beside that, [`tokens`] measures tokenizers against each other.
+//! Beside that, [`tokens`] measures tokenizers against each other, and [`cold`] what a memory of words is worth.
 //!
 //! Absent on purpose: targets that fail a run. Timing on a shared machine is a measurement, not a test.
 
 pub mod answer;
+pub mod cold;
 pub mod cpu;
 pub mod load;
 pub mod machine;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
 
+use bench::cold::{self, ColdOptions};
 use bench::stand::BuiltFilters;
 use bench::tokens::{self, TokenOptions};
 use bench::{Error, Options, report, run};
@@ -24,6 +25,8 @@ struct Cli {
 enum Other {
     /// Measure tokenizers against each other, in wasm under V8 and in native processes.
     Tokens(TokenOptions),
+    /// Measure what emptied caches do to counting, with a memory of words and without, natively.
+    Cold(ColdOptions),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +34,10 @@ fn main() -> ExitCode {
     let outcome = match &cli.other {
         None => filters(&cli.filters),
         Some(Other::Tokens(options)) => tokenizers(options),
+        Some(Other::Cold(options)) => {
+            println!("{}", cold::markdown(&cold::measure(*options, |what| eprintln!("{what}")), &command()));
+            Ok(())
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
