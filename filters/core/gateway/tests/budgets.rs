@@ -656,3 +656,52 @@ fn what_the_cheaper_model_cannot_serve_stays_where_it_was() {
         assert_eq!(sent.headers.unwrap().text("x-ai-model"), Some(model));
     }
 }
+
+#[test]
+fn a_models_use_stays_its_own_wherever_it_stands_in_the_configuration() {
+    let day = |models: &[&str]| {
+        let models: Vec<_> = models
+            .iter()
+            .map(|name| {
+                format!(r#"{{"name": "{name}", "targets": [{{"provider": "openai", "api": "openai"}}]}}"#)
+            })
+            .collect();
+        config(&format!(
+            r#"{{"models": [{}], "aliases": [], "budgets": {{"limits": [
+                {{"name": "model-day", "per": ["model"], "quota": {{"amount": 1000, "window": "day"}}}}]}}}}"#,
+            models.join(",")
+        ))
+    };
+    let before = worker(day(&["gpt-4", "gpt-new"]));
+    answer(&mut ask(&before, "", &body(100)), 300, 400);
+    assert_eq!(remaining(&before, ""), 300);
+    let after = before.another(day(&["gpt-new", "gpt-4"]));
+    assert_eq!(remaining(&after, ""), 300, "what gpt-4 has used");
+    let new = body(500).replace("gpt-4", "gpt-new");
+    assert!(ask(&after, "", &new).reply().is_none(), "nothing of the new model was used");
+}
+
+#[test]
+fn use_in_one_unit_or_of_one_scope_is_none_in_another() {
+    let day = |fields: &str| {
+        config(&format!(
+            r#"{{"identity": {{"header": {{"user": "x-user-id", "team": "x-team-id"}}}}, "prices": [{{"match": "*", "input": 0, "output": 0.01}}],
+                "budgets": {{"limits": [{{"name": "day", {fields}, "quota": {{"amount": 1000, "window": "day"}}}}]}}}}"#
+        ))
+    };
+    let before = worker(day(r#""per": ["user"]"#));
+    answer(&mut ask(&before, "same", &body(100)), 300, 600);
+    assert_eq!(remaining(&before, "same"), 100);
+    for fields in [
+        r#""per": ["user"], "unit": "output_tokens""#,
+        r#""per": ["user"], "unit": "requests""#,
+        r#""per": ["user"], "unit": "dollars""#,
+        r#""per": ["team"]"#,
+    ] {
+        let mut host = before.another(day(fields)).stream();
+        let mut headers = post(CHAT);
+        headers.extend([("x-user-id", "same"), ("x-team-id", "same")]);
+        host.request(&headers, &[body(500).as_bytes()]);
+        assert!(host.reply().is_none(), "{fields}: {:?}", refused(&host));
+    }
+}
