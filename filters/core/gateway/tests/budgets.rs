@@ -705,3 +705,62 @@ fn use_in_one_unit_or_of_one_scope_is_none_in_another() {
         assert!(host.reply().is_none(), "{fields}: {:?}", refused(&host));
     }
 }
+
+#[test]
+fn a_bounded_answer_is_bounded_however_its_limit_is_written() {
+    let worker = with(
+        r#"{"budgets": {"completions": "bounded", "default_completion_tokens": 200, "limits": [
+            {"name": "user-day", "per": ["user"], "quota": {"amount": 100000, "window": "day"}}]}}"#,
+    );
+    for limit in [
+        r#""max_completion_tokens":null"#,
+        r#""max_completion_tokens":-1"#,
+        r#""max_tokens":-1"#,
+        r#""max_tokens":10,"max_completion_tokens":-1"#,
+    ] {
+        let sent = send(
+            &mut worker.stream(),
+            CHAT,
+            "alice",
+            &format!(r#"{{"model":"gpt-4","messages":[],{limit}}}"#),
+        );
+        let text = String::from_utf8(sent.body.clone()).unwrap();
+        assert_eq!(
+            text.matches("max_completion_tokens").count(),
+            usize::from(limit.contains("completion")),
+            "{text}"
+        );
+        let body = json(&sent.body);
+        let asked = ["max_tokens", "max_completion_tokens"].map(|name| body[name].as_u64());
+        assert_eq!(asked.iter().flatten().max(), Some(&200), "{text}");
+        assert!(!text.contains("-1"), "{text}");
+    }
+}
+
+#[test]
+fn a_limit_that_is_no_integer_is_reserved_as_what_it_says() {
+    let worker = user_day(1_000_000);
+    for (limit, tokens) in [
+        (r#""max_tokens":5000.0"#, 5_000),
+        (r#""max_tokens":5e3"#, 5_000),
+        (r#""max_tokens":"5000""#, 5_000),
+        (r#""max_tokens":1,"max_completion_tokens":5e3"#, 5_000),
+        (r#""max_tokens":100,"n":4.0"#, 400),
+    ] {
+        let request = body(1).replace(r#""max_tokens":1"#, limit);
+        let host = ask(&worker, "alice", &request);
+        assert!(host.reply().is_none(), "{limit}: {:?}", host.reply());
+        let reserved = number(&host, names::RESERVED_TOKENS_KEY);
+        assert!(reserved >= tokens + prompt(), "{limit}: {reserved}");
+    }
+}
+
+#[test]
+fn a_limit_beyond_all_numbers_is_refused() {
+    let worker = user_day(1_000_000);
+    for limit in ["1e300", "18446744073709551616", "\"99999999999999999999999\"", "18446744073709551615"] {
+        let request = body(1).replace(r#""max_tokens":1"#, &format!(r#""max_tokens":{limit}"#));
+        let host = ask(&worker, "alice", &request);
+        assert_eq!(refused(&host).1, "request_exceeds_budget", "{limit}");
+    }
+}

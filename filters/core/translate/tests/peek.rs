@@ -112,6 +112,29 @@ fn how_long_an_answer_may_become() {
             1,
             r#"{"max_tokens":50,"model":"m","max_completion_tokens":100}"#,
         ),
+        // What some servers take for a number is one, and no limit stands beside another of its name.
+        (OpenAi, r#""max_tokens":99.5"#, Some(100), 1, r#"{"model":"m","max_tokens":50}"#),
+        (OpenAi, r#""max_tokens":"1e2","n":"2""#, Some(100), 2, r#"{"model":"m","max_tokens":50,"n":"2"}"#),
+        (OpenAi, r#""max_tokens":1e999"#, Some(u64::MAX), 1, r#"{"model":"m","max_tokens":50}"#),
+        (OpenAi, r#""max_tokens":-0.0,"n":-3"#, Some(0), 1, r#"{"model":"m","max_tokens":-0.0,"n":-3}"#),
+        (OpenAi, r#""max_completion_tokens":null"#, None, 1, r#"{"model":"m","max_completion_tokens":50}"#),
+        (
+            OpenAi,
+            r#""max_tokens":null,"max_completion_tokens":null"#,
+            None,
+            1,
+            r#"{"model":"m","max_tokens":null,"max_completion_tokens":50}"#,
+        ),
+        (
+            OpenAi,
+            r#""max_tokens":9,"max_completion_tokens":-1"#,
+            None,
+            1,
+            r#"{"model":"m","max_tokens":9,"max_completion_tokens":50}"#,
+        ),
+        (OpenAi, r#""max_tokens":true"#, None, 1, r#"{"model":"m","max_tokens":50}"#),
+        (OpenAi, r#""max_tokens":"many""#, None, 1, r#"{"model":"m","max_tokens":50}"#),
+        (Anthropic, r#""max_tokens":[]"#, None, 1, r#"{"model":"m","max_tokens":50}"#),
     ];
     for (dialect, members, tokens, choices, at_most_50) in table {
         let body = format!(r#"{{"model":"m",{members}}}"#);
