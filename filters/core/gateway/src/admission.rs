@@ -71,6 +71,8 @@ pub(crate) struct Admitting {
     shortened: Option<u64>,
     shortenings: u32,
     cheaper: Cheaper,
+    /// While a cheaper model is tried: the plan for the one that was asked for, and its prompt.
+    asked_for: Option<Box<(Plan, Known)>>,
     step: Step,
 }
 
@@ -154,6 +156,7 @@ pub(crate) fn admit(
         shortened: None,
         shortenings: 0,
         cheaper: Cheaper::NotAsked,
+        asked_for: None,
         step: Step::Correcting,
     };
     Box::new(admitting).look(clock, out).unwrap_or_else(Progress::Refused)
@@ -205,7 +208,10 @@ impl Admitting {
 
     /// What has to be known of its prompt?
     fn look(mut self: Box<Self>, clock: &dyn Clock, out: &mut dyn Output) -> Result<Progress, Refusal> {
-        self.known = prompt::look(self.meter(), self.plan.metered(), self.is_budgeted(), &self.body, out)?;
+        match prompt::look(self.meter(), self.plan.metered(), self.is_budgeted(), &self.body, out) {
+            Ok(known) => self.known = known,
+            Err(refusal) => return self.cannot(refusal, clock, out),
+        }
         self.counted(clock, out)
     }
 
@@ -221,6 +227,13 @@ impl Admitting {
 
     /// Is it within the model's own limits?
     fn judge(self: Box<Self>, clock: &dyn Clock, out: &mut dyn Output) -> Result<Progress, Refusal> {
+        match self.within_limits(out) {
+            Ok(()) => self.reserve(clock, out),
+            Err(refusal) => self.cannot(refusal, clock, out),
+        }
+    }
+
+    fn within_limits(&self, out: &mut dyn Output) -> Result<(), Refusal> {
         let metered = self.plan.metered();
         if let (Known::Counted(counted), Some(route)) = (&self.known, self.meter().route(metered.route)) {
             for limit in route.limits() {
@@ -228,7 +241,7 @@ impl Admitting {
                 judged.inspect_err(|_| out.emit(Effect::Count(route.refused, 1)))?;
             }
         }
-        self.reserve(clock, out)
+        Ok(())
     }
 
     /// Have its budgets room for it?
@@ -238,12 +251,29 @@ impl Admitting {
         if !budgets.apply_to(metered.route, &self.caller) {
             return Ok(self.admitted(None, Told::default(), out));
         }
-        let accounts = budgets.accounts(metered.route, &self.caller, self.expected(), &self.prices()?);
+        let prices = match self.prices() {
+            Ok(prices) => prices,
+            Err(refusal) => return self.cannot(refusal, clock, out),
+        };
+        let accounts = budgets.accounts(metered.route, &self.caller, self.expected(), &prices);
         let mut asking = Transaction::new(Reservation::new(accounts));
         match asking.next(budgets) {
             Some(flow) => Ok(self.wait(Step::Reserving(asking), flow)),
             None => self.decided(asking.into_work().decide(), clock, out),
         }
+    }
+
+    /// The planned model cannot serve it. Where that is the cheaper one, the one that was asked for may.
+    fn cannot(
+        mut self: Box<Self>,
+        refusal: Refusal,
+        clock: &dyn Clock,
+        out: &mut dyn Output,
+    ) -> Result<Progress, Refusal> {
+        let Some(asked_for) = self.asked_for.take() else { return Err(refusal) };
+        (self.plan, self.known) = *asked_for;
+        self.cheaper = Cheaper::Asked;
+        self.reserve(clock, out)
     }
 
     /// What is reserved, in tokens.
@@ -408,13 +438,11 @@ impl Admitting {
     ) -> Result<Progress, Refusal> {
         match again {
             Again::Counted => {
-                self.known = prompt::count_after_all(
-                    self.meter(),
-                    self.plan.metered(),
-                    self.is_budgeted(),
-                    &self.body,
-                    out,
-                )?;
+                let (metered, budgeted) = (self.plan.metered(), self.is_budgeted());
+                match prompt::count_after_all(self.meter(), metered, budgeted, &self.body, out) {
+                    Ok(known) => self.known = known,
+                    Err(refusal) => return self.cannot(refusal, clock, out),
+                }
                 self.counted(clock, out)
             }
             Again::As(model) => {
@@ -424,7 +452,9 @@ impl Admitting {
                 self.cheaper = Cheaper::Asked;
                 match plan {
                     Ok(plan) => {
-                        self.plan = plan;
+                        let plan = std::mem::replace(&mut self.plan, plan);
+                        let known = std::mem::replace(&mut self.known, Known::Nothing);
+                        self.asked_for = Some(Box::new((plan, known)));
                         self.cheaper = Cheaper::Taken;
                         self.shortened = None;
                         self.look(clock, out)

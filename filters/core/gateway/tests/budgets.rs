@@ -764,3 +764,20 @@ fn a_limit_beyond_all_numbers_is_refused() {
         assert_eq!(refused(&host).1, "request_exceeds_budget", "{limit}");
     }
 }
+
+#[test]
+fn a_cheaper_model_that_is_too_small_or_has_no_price_leaves_the_request_where_it_was() {
+    let cheap = r#""targets": [{"provider": "openai", "api": "openai"}]"#;
+    for (cheaper, unit) in [("\"max_input_tokens\": 2", "tokens"), ("\"owned_by\": \"us\"", "dollars")] {
+        let worker = with(&format!(
+            r#"{{"models": [{{"name": "gpt-4", {cheap}}}, {{"name": "small*", {cheaper}, {cheap}}}],
+                "prices": [{{"match": "gpt-4", "input": 1, "output": 1}}], "aliases": [],
+                "budgets": {{"limits": [{{"name": "dear", "unit": "{unit}", "quota": {{"amount": 100000, "window": "day"}},
+                "downgrade": {{"to": "small-one", "below_percent": 100}}}}]}}}}"#
+        ));
+        let mut host = worker.stream();
+        let sent = send(&mut host, CHAT, "alice", &body(10));
+        assert!(host.reply().is_none(), "{unit}: {:?}", refused(&host));
+        assert_eq!(sent.headers.unwrap().text("x-ai-model"), Some("gpt-4"));
+    }
+}
