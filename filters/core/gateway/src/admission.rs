@@ -289,9 +289,11 @@ impl Admitting {
         if !meter.budgets.need_prices(metered.route, &self.caller) {
             return Ok(PossiblePrices { prices: Vec::new(), writes: CacheWrites::None });
         }
+        // Where Envoy's routes alone decide, nothing is planned, and there is one target of which nothing is known.
+        let targets = [metered.target].into_iter().chain(metered.able.iter().copied());
         let prices: Option<Vec<_>> =
-            metered.able.iter().map(|target| meter.price(metered.route, *target, &metered.model)).collect();
-        match prices.filter(|prices| !prices.is_empty()) {
+            targets.map(|target| meter.price(metered.route, target, &metered.model)).collect();
+        match prices {
             Some(prices) => Ok(PossiblePrices { prices, writes: cache_writes(&self.body) }),
             None => {
                 let message =
@@ -514,12 +516,24 @@ fn is_near(opinion: &Opinion) -> bool {
 }
 
 /// What a prompt may be charged for being written to a cache, as far as its text says. (Anthropic's prompt caching: `cache_control` with
-/// `ttl`; OpenAI's caching writes for nothing.)
+/// `ttl`; OpenAI's caching writes for nothing.) A letter of these words that is written as an escape, which nobody needs, is taken for the worst.
 fn cache_writes(body: &[u8]) -> CacheWrites {
     let has = |text: &[u8]| memchr::memmem::find(body, text).is_some();
     match (has(b"\"cache_control\""), has(b"\"1h\"")) {
+        _ if has_escaped(body, b"cache_control1h") => CacheWrites::OneHour,
         (false, _) => CacheWrites::None,
         (true, false) => CacheWrites::FiveMinutes,
         (true, true) => CacheWrites::OneHour,
     }
+}
+
+/// Whether one of these ASCII characters is written as an escape.
+fn has_escaped(body: &[u8], characters: &[u8]) -> bool {
+    const ESCAPE: &[u8] = b"\\u00";
+    memchr::memmem::find_iter(body, ESCAPE).any(|at| {
+        let digits = body.get(at.saturating_add(ESCAPE.len())..).and_then(<[u8]>::first_chunk::<2>);
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        let character = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        character.is_some_and(|character| characters.contains(&character))
+    })
 }
