@@ -131,6 +131,17 @@ fn anthropics_clients_are_told_in_their_own_terms() {
 }
 
 #[test]
+fn a_redirection_is_no_answer_and_costs_nothing() {
+    let worker = user_day(1_000);
+    for status in ["301", "307", "404"] {
+        let mut host = ask(&worker, "alice", &body(500));
+        host.response(&[(":status", status), ("location", "https://gateway/")], &[]);
+        host.end();
+        assert_eq!(remaining(&worker, "alice"), 1_000, "{status}");
+    }
+}
+
+#[test]
 fn an_error_costs_nothing() {
     let worker = user_day(1_000);
     for status in ["400", "429", "500", "503"] {
