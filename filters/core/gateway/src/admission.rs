@@ -15,6 +15,7 @@ use pricing::CacheWrites;
 use seam::{Clock, Effect, Flow, Input, Output, names};
 
 use crate::accounting::{Account, Accounting, Reserved};
+use crate::budgets::Needed;
 use crate::ledger::Transaction;
 use crate::meter::Meter;
 use crate::quantity::{self, Expected, PossiblePrices};
@@ -196,10 +197,16 @@ impl Admitting {
         Progress::Waiting(self, flow)
     }
 
-    /// Whether any budget applies to it.
+    /// Whether any budget that applies to it wants to know its prompt.
     fn is_budgeted(&self) -> Budgeted {
-        let applies = self.meter().budgets.apply_to(self.plan.metered().route, &self.caller);
-        if applies { Budgeted::Yes } else { Budgeted::No }
+        let (budgets, route) = (&self.meter().budgets, self.plan.metered().route);
+        if budgets.need_prompts(route, &self.caller) {
+            Budgeted::Required
+        } else if budgets.apply_to(route, &self.caller) {
+            Budgeted::Welcome
+        } else {
+            Budgeted::No
+        }
     }
 
     fn meter(&self) -> &Rc<Meter> {
@@ -286,13 +293,18 @@ impl Admitting {
     /// The prices of all targets that it may come to, where a budget counts money.
     fn prices(&self) -> Result<PossiblePrices<'_>, Refusal> {
         let (meter, metered) = (self.meter(), self.plan.metered());
-        if !meter.budgets.need_prices(metered.route, &self.caller) {
+        let needed = meter.budgets.need_prices(metered.route, &self.caller);
+        if needed == Needed::No {
             return Ok(PossiblePrices { prices: Vec::new(), writes: CacheWrites::None });
         }
         // Where Envoy's routes alone decide, nothing is planned, and there is one target of which nothing is known.
         let targets = [metered.target].into_iter().chain(metered.able.iter().copied());
-        let prices: Option<Vec<_>> =
-            targets.map(|target| meter.price(metered.route, target, &metered.model)).collect();
+        let prices = targets.map(|target| meter.price(metered.route, target, &metered.model));
+        let prices: Option<Vec<_>> = match needed {
+            // What has no price costs nothing, to those who refuse nobody.
+            Needed::ToReport => Some(prices.flatten().collect()),
+            _ => prices.collect(),
+        };
         match prices {
             Some(prices) => Ok(PossiblePrices { prices, writes: cache_writes(&self.body) }),
             None => {

@@ -48,6 +48,17 @@ pub(crate) struct Budgets {
     pub(crate) headers: BudgetHeaders,
 }
 
+/// What budgets need to know something for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Needed {
+    /// For nothing.
+    No,
+    /// To report what they would refuse.
+    ToReport,
+    /// To admit a request.
+    ToAdmit,
+}
+
 /// One budget.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -124,9 +135,19 @@ impl Budgets {
         self.applying(route, caller).next().is_some()
     }
 
+    /// Whether any of those refuses what its prompt is too long for.
+    pub(crate) fn need_prompts(&self, route: usize, caller: &Caller) -> bool {
+        let reads = |unit: Unit| !matches!(unit, Unit::Output | Unit::Requests);
+        self.applying(route, caller).any(|(_, budget, _)| budget.is_enforced() && reads(budget.unit))
+    }
+
     /// Whether any of those counts money.
-    pub(crate) fn need_prices(&self, route: usize, caller: &Caller) -> bool {
-        self.applying(route, caller).any(|(_, budget, _)| budget.unit == Unit::MicroDollars)
+    pub(crate) fn need_prices(&self, route: usize, caller: &Caller) -> Needed {
+        let money = self.applying(route, caller).filter(|(_, budget, _)| budget.unit == Unit::MicroDollars);
+        money
+            .map(|(_, budget, _)| if budget.is_enforced() { Needed::ToAdmit } else { Needed::ToReport })
+            .max()
+            .unwrap_or(Needed::No)
     }
 
     pub(crate) fn get(&self, id: BudgetId) -> Option<&Budget> {

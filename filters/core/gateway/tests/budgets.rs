@@ -83,6 +83,32 @@ fn a_quota_says_until_when_it_is_spent_and_that_trying_again_is_pointless() {
 }
 
 #[test]
+fn what_the_next_month_owes_too_is_not_worth_trying_again_on_any_day() {
+    let worker = budgets(r#"[{"name": "month", "quota": {"amount": 1000, "window": "month"}}]"#);
+    // A second before December 2023, and then its first.
+    let end = 1_701_388_799_000;
+    let at = |now: u64, tokens: Option<u64>| {
+        let mut host = worker.stream();
+        host.now = Millis(now);
+        send(&mut host, CHAT, "alice", &body(1));
+        if let Some(tokens) = tokens {
+            answer(&mut host, 8, tokens);
+        }
+        host
+    };
+    at(end, Some(992));
+    let spent = at(end, None);
+    assert_eq!(header(&spent, "retry-after"), "1");
+    assert_eq!(spent.answered().headers.unwrap().text("x-should-retry"), None, "the next month is near");
+    at(end + 1_000, Some(2_000));
+    for now in [end + 1_000, end + 31 * 86_400_000] {
+        let owing = at(now, None);
+        assert_eq!(header(&owing, "x-should-retry"), "false");
+        assert!(header(&owing, "retry-after").parse::<u64>().unwrap() > 28 * 86_400, "January pays for it");
+    }
+}
+
+#[test]
 fn a_rate_says_when_there_is_room_again_and_there_is() {
     let worker =
         budgets(r#"[{"name": "user-minute", "per": ["user"], "rate": {"amount": 6000, "per": "minute"}}]"#);

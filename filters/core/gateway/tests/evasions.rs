@@ -13,8 +13,8 @@
 mod common;
 
 use common::budgets::{
-    JSON, MESSAGES, OPENAI, answer, ask, body, header, number, prompt, refused, remaining, send, user_day,
-    with,
+    JSON, MESSAGES, OPENAI, answer, ask, body, budgets, header, number, prompt, refused, remaining, send,
+    user_day, with,
 };
 use common::{CHAT, config, json, post, worker};
 use seam::names;
@@ -188,4 +188,40 @@ fn what_is_written_to_a_cache_is_reserved_however_its_request_spells_that() {
     ] {
         assert!(held(spelt) > hour / 2, "{spelt}: {} of {hour}", held(spelt));
     }
+}
+
+#[test]
+fn a_budget_that_needs_no_prompt_or_refuses_nobody_lets_a_file_pass() {
+    let file = r#"{"model":"gpt-4","max_tokens":10,"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}]}"#;
+    for (limit, passes) in [
+        (r#""unit": "requests""#, true),
+        (r#""unit": "output_tokens""#, true),
+        (r#""mode": "shadow""#, true),
+        (r#""unit": "input_tokens""#, false),
+    ] {
+        let worker = budgets(&format!(
+            r#"[{{"name": "day", {limit}, "quota": {{"amount": 10000, "window": "day"}}}}]"#
+        ));
+        let host = ask(&worker, "alice", file);
+        assert_eq!(host.reply().is_none(), passes, "{limit}: {:?}", host.reply());
+    }
+}
+
+#[test]
+fn a_budget_in_shadow_refuses_no_model_without_a_price() {
+    let limit = |mode: &str| {
+        with(&format!(
+            r#"{{"models": [{{"name": "*", "targets": [{{"provider": "openai", "api": "openai"}}]}}], "aliases": [],
+                "prices": [{{"match": "gpt-4", "input": 30, "output": 60}}], "budgets": {{"limits": [
+                {{"name": "month", "unit": "dollars", "mode": "{mode}", "quota": {{"amount": 1, "window": "month"}}}}]}}}}"#
+        ))
+    };
+    let unpriced = body(10).replace("gpt-4", "other");
+    assert_eq!(refused(&ask(&limit("enforce"), "alice", &unpriced)).1, "model_not_priced");
+    let worker = limit("shadow");
+    let mut host = ask(&worker, "alice", &unpriced);
+    assert!(host.reply().is_none(), "{:?}", host.reply());
+    answer(&mut host, 100, 100);
+    answer(&mut ask(&worker, "alice", &body(10)), 1_000, 1_000);
+    assert_eq!(worker.shared.counter("ai_gateway.budget.charged;ai.budget=month"), Some(90_000));
 }
