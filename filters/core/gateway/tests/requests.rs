@@ -141,6 +141,23 @@ fn what_a_pattern_lets_through_cannot_write_log_lines() {
 }
 
 #[test]
+fn no_compressed_answer_is_asked_for() {
+    for fields in ["{}", r#"{"headers_held": false}"#] {
+        for asked in [&["gzip, deflate, br, zstd"][..], &["identity", "gzip"], &["identity;q=0, *"]] {
+            let mut headers = post(CHAT);
+            headers.extend(asked.iter().map(|value| ("accept-encoding", *value)));
+            let mut host = gateway(fields);
+            let sent = host.request(&headers, &[br#"{"model":"gpt-4","messages":[]}"#]).headers.unwrap();
+            let kept: Vec<_> =
+                sent.iter().filter(|(name, _)| *name == "accept-encoding").map(|(_, value)| value).collect();
+            assert_eq!(kept, [b"identity"], "{fields}: {asked:?}");
+        }
+    }
+    let sent = gateway("{}").request(&post(CHAT), &[br#"{"model":"gpt-4","messages":[]}"#]).headers.unwrap();
+    assert_eq!(sent.text("accept-encoding"), None, "who asks for nothing is not spoken for");
+}
+
+#[test]
 fn bad_bodies_are_refused_with_400() {
     let bodies: [&[u8]; 7] = [
         b"not json",
