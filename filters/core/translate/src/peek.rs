@@ -129,7 +129,7 @@ fn is_digits(text: &str) -> bool {
 /// # Errors
 ///
 /// [`InvalidRequest`](llm_api::ErrorKind::InvalidRequest) where the body is no JSON object, or one whose `model`,
-/// `stream`, `stream_options` or limit of tokens is given twice, or that has no `model`, or one of the first three has the
+/// `stream`, `stream_options`, `n` or limit of tokens is given twice, or in another spelling, or that has no `model`, or one of the first three has the
 /// wrong type. A name given twice is refused because this reader and the provider's might each take another one: the
 /// budget would be charged for one model, and another would answer.
 pub fn peek<'a>(dialect: Dialect, body: &'a [u8]) -> Result<RequestPeek<'a>, ApiError> {
@@ -181,7 +181,7 @@ fn passed_over(dialect: Dialect, body: &[u8]) -> Option<Found<'_>> {
                     return None;
                 }
             }
-            Slot::Misspelt => return None,
+            Slot::Misspelt(_) => return None,
             Slot::Other => {}
         }
     }
@@ -312,8 +312,8 @@ struct Found<'a> {
 enum Slot<'f, 'a> {
     /// One that is read, and its name.
     Known(&'f mut Option<&'a RawValue>, &'static str),
-    /// The model's name under another spelling: servers that match names without regard to case, as Go's do, would take it for the model too.
-    Misspelt,
+    /// One that is read, under another spelling: servers that match names without regard to case, as Go's do, would take it for that one too.
+    Misspelt(&'static str),
     /// Nothing to do with routing.
     Other,
 }
@@ -329,10 +329,36 @@ impl<'a> Found<'a> {
                 Slot::Known(&mut self.max_completion_tokens, "max_completion_tokens")
             }
             (Dialect::OpenAi, b"n") => Slot::Known(&mut self.n, "n"),
-            (_, other) if other.eq_ignore_ascii_case(b"model") => Slot::Misspelt,
-            _ => Slot::Other,
+            (dialect, other) => match names(dialect).iter().find(|name| is_spelling_of(other, name)) {
+                Some(name) => Slot::Misspelt(name),
+                None => Slot::Other,
+            },
         }
     }
+}
+
+/// The names of what is read.
+const fn names(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::OpenAi => &["model", "stream", "max_tokens", "stream_options", "max_completion_tokens", "n"],
+        Dialect::Anthropic => &["model", "stream", "max_tokens"],
+    }
+}
+
+/// Whether a key is that lower-case name to a server that knows no case. Two letters beyond ASCII are a `k` and an `s` to it.
+fn is_spelling_of(key: &[u8], name: &str) -> bool {
+    /// Of an ASCII letter's other spellings the longest, in bytes.
+    const LONGEST: usize = '\u{212a}'.len_utf8();
+    if key.len() < name.len() || key.len() > name.len().saturating_mul(LONGEST) {
+        return false;
+    }
+    let Ok(key) = std::str::from_utf8(key) else { return false };
+    let folded = key.chars().map(|character| match character {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    });
+    folded.eq(name.chars())
 }
 
 struct TopLevel<'s> {
@@ -352,8 +378,8 @@ impl<'de> de::Visitor<'de> for TopLevel<'_> {
         while let Some(key) = map.next_key::<Text<'de>>()? {
             let (slot, name) = match found.slot(self.dialect, key.as_bytes()) {
                 Slot::Known(slot, name) => (slot, name),
-                Slot::Misspelt => {
-                    *self.duplicate = Some("model");
+                Slot::Misspelt(name) => {
+                    *self.duplicate = Some(name);
                     return Err(de::Error::custom("given in another spelling"));
                 }
                 Slot::Other => {

@@ -220,3 +220,25 @@ fn the_same_dialect_only_renames_the_model() {
         assert_eq!(request(dialect, dialect, body.as_bytes(), &short), Err(RequestError::TooLarge));
     }
 }
+
+#[test]
+fn what_routing_reads_has_one_spelling() {
+    for (key, name) in [
+        ("MODEL", "model"),
+        ("Stream", "stream"),
+        ("Max_Tokens", "max_tokens"),
+        (r"MAX_TO\u212aENS", "max_tokens"),
+        ("max_to\u{212a}en\u{17f}", "max_tokens"),
+    ] {
+        for dialect in [OpenAi, Anthropic] {
+            let error = peek(dialect, format!(r#"{{"model":"m","{key}":1}}"#).as_bytes()).unwrap_err();
+            assert_eq!(error.param.as_deref(), Some(name), "{key}: {error}");
+        }
+    }
+    for key in ["Max_Completion_Tokens", "N", "STREAM_OPTIONS"] {
+        let body = format!(r#"{{"model":"m","{key}":1}}"#);
+        assert!(peek(OpenAi, body.as_bytes()).is_err(), "{key}");
+        assert!(peek(Anthropic, body.as_bytes()).is_ok(), "{key} is none of its names");
+    }
+    assert!(peek(OpenAi, br#"{"model":"m","models":[],"max-tokens":1,"top_n":1}"#).is_ok());
+}
