@@ -222,6 +222,46 @@ fn the_same_dialect_only_renames_the_model() {
 }
 
 #[test]
+fn however_a_request_is_limited_it_can_be_limited_more() {
+    const VALUES: [&str; 16] = [
+        "",
+        "null",
+        "0",
+        "50",
+        "51",
+        "-1",
+        "1e9",
+        "1e999",
+        "50.5",
+        "\"9\"",
+        "\"900\"",
+        "\" 7e2 \"",
+        "\"\"",
+        "true",
+        "[60]",
+        "{\"n\":60}",
+    ];
+    let field = |name: &str, value: &str| match value {
+        "" => String::new(),
+        value => format!(",\"{name}\":{value}"),
+    };
+    for (old, new) in VALUES.iter().flat_map(|old| VALUES.iter().map(move |new| (old, new))) {
+        let (old, new) = (field("max_tokens", old), field("max_completion_tokens", new));
+        for dialect in [OpenAi, Anthropic] {
+            let body = format!(r#"{{"model":"m"{old}{new}}}"#);
+            let edited =
+                edit(body.as_bytes(), &peek(dialect, body.as_bytes()).unwrap().completion.at_most(50));
+            let again = peek(dialect, &edited).unwrap_or_else(|error| panic!("{body}: {error}")).completion;
+            assert!(
+                again.tokens.is_some_and(|tokens| tokens <= 50),
+                "{body}: {}",
+                String::from_utf8_lossy(&edited)
+            );
+        }
+    }
+}
+
+#[test]
 fn what_routing_reads_has_one_spelling() {
     for (key, name) in [
         ("MODEL", "model"),
