@@ -11,10 +11,11 @@ from rendered_run import RenderedRun
 
 HELLO = {"model": "gpt-4", "max_tokens": 8, "messages": [{"role": "user", "content": "Hello"}]}
 PER_MINUTE = 1200
+PER_MONTH = 5000
 BUDGETS = {
     "limits": [
         {"name": "user-minute", "per": ["user"], "rate": {"amount": PER_MINUTE, "per": "minute"}},
-        {"name": "user-month", "per": ["user"], "quota": {"amount": 5000, "window": "month"}},
+        {"name": "user-month", "per": ["user"], "quota": {"amount": PER_MONTH, "window": "month"}},
     ]
 }
 BOTH = pytest.mark.parametrize("sdk", ["openai", "anthropic"])
@@ -141,7 +142,8 @@ def test_the_sdk_waits_as_long_as_it_is_told_and_is_served(caller, sdk):
 @BOTH
 def test_the_sdk_does_not_wait_for_next_month(caller, sdk):
     provider, make = caller
-    provider.reply = costing(5000)
+    # What the next month owes too is not free in five minutes, whatever today's date is.
+    provider.reply = costing(2 * PER_MONTH)
     stubborn = make(sdk, "stubborn", max_retries=5)
     stubborn.ask()
     error = stubborn.refused()

@@ -14,7 +14,7 @@ use base64ct::{Base64, Encoding as _};
 use lab::envoy::{Envoy, Running};
 use lab::gateway::{Beside, EnvoyGateway};
 use llm_api::Dialect;
-use mock_llm::{CertificateAuthority, Listen, MockProvider, ProviderKind, Reply};
+use mock_llm::{CertificateAuthority, Listen, MockProvider, ProviderKind, Reply, Usage};
 use scenarios::stand::Equipment;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -289,8 +289,10 @@ async fn the_same_file_gives_the_same_answers_everywhere() {
         );
         assert_eq!(split.anthropic[0].2["model"], "model-last", "{name}");
 
-        // 3000 tokens a month for each user, of the models with that beginning alone.
+        // 3000 tokens a month for each user, of the models with that beginning alone. What is spent twice is owed by the next month: so
+        // nobody is told to try again soon, whatever today's date is.
         stand.openai.set_default(Reply::answer());
+        stand.openai.script(Reply::answer().usage(Usage::new(8, 6_000)));
         let large = json!({"model": "gpt-4o", "max_tokens": 2900, "messages": [{"role": "user", "content": "Hello"}]});
         let huge = json!({"model": "gpt-4o", "max_tokens": 2990, "messages": [{"role": "user", "content": "Hello"}]});
         let alice = [("x-user-id", "alice")];

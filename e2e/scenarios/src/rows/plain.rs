@@ -48,6 +48,13 @@ pub(super) fn rows() -> Vec<Row> {
         Row::new("plain/gateway-alone", GATEWAY_ALONE, chat("json"), status(200).at("/model", "gpt-4"))
             .openai(once().bytes(chat("json").whole_body()), Reply::text("Hello.")),
         Row::new(
+            "plain/gateway-alone-asks-for-what-it-can-read",
+            GATEWAY_ALONE,
+            chat("json").header("accept-encoding", "gzip, br"),
+            status(200).at("/model", "gpt-4"),
+        )
+        .openai(once().header("accept-encoding", "identity"), Reply::text("Hello.")),
+        Row::new(
             "plain/gateway-alone-stream",
             GATEWAY_ALONE,
             chat_stream("stream"),

@@ -100,6 +100,8 @@ impl Models {
 
     /// What that name stands for: an exact model or alias first, then the longest matching prefix. An alias is followed once.
     ///
+    /// What a prefix lets through are the client's own words, and they become part of log lines: with a control character they are no name.
+    ///
     /// A binary search over the exact names; only a name that is none of them is compared with the prefixes, one by one.
     pub fn resolve<'a>(&'a self, asked: &'a str) -> Option<Resolved<'a>> {
         match self.names.meaning(asked)? {
@@ -170,6 +172,7 @@ impl Names {
         let exact = self.exact.binary_search_by(|(name, _)| name.as_str().cmp(asked)).ok();
         let found = match exact {
             Some(index) => self.exact.get(index),
+            None if asked.chars().any(char::is_control) => None,
             None => self.prefixes.iter().find(|(prefix, _)| asked.starts_with(prefix.as_str())),
         };
         found.map(|(_, meaning)| *meaning)

@@ -15,6 +15,7 @@ use pricing::CacheWrites;
 use seam::{Clock, Effect, Flow, Input, Output, names};
 
 use crate::accounting::{Account, Accounting, Reserved};
+use crate::budgets::Needed;
 use crate::ledger::Transaction;
 use crate::meter::Meter;
 use crate::quantity::{self, Expected, PossiblePrices};
@@ -71,6 +72,8 @@ pub(crate) struct Admitting {
     shortened: Option<u64>,
     shortenings: u32,
     cheaper: Cheaper,
+    /// While a cheaper model is tried: the plan for the one that was asked for, and its prompt.
+    asked_for: Option<Box<(Plan, Known)>>,
     step: Step,
 }
 
@@ -154,6 +157,7 @@ pub(crate) fn admit(
         shortened: None,
         shortenings: 0,
         cheaper: Cheaper::NotAsked,
+        asked_for: None,
         step: Step::Correcting,
     };
     Box::new(admitting).look(clock, out).unwrap_or_else(Progress::Refused)
@@ -193,10 +197,16 @@ impl Admitting {
         Progress::Waiting(self, flow)
     }
 
-    /// Whether any budget applies to it.
+    /// Whether any budget that applies to it wants to know its prompt.
     fn is_budgeted(&self) -> Budgeted {
-        let applies = self.meter().budgets.apply_to(self.plan.metered().route, &self.caller);
-        if applies { Budgeted::Yes } else { Budgeted::No }
+        let (budgets, route) = (&self.meter().budgets, self.plan.metered().route);
+        if budgets.need_prompts(route, &self.caller) {
+            Budgeted::Required
+        } else if budgets.apply_to(route, &self.caller) {
+            Budgeted::Welcome
+        } else {
+            Budgeted::No
+        }
     }
 
     fn meter(&self) -> &Rc<Meter> {
@@ -205,7 +215,10 @@ impl Admitting {
 
     /// What has to be known of its prompt?
     fn look(mut self: Box<Self>, clock: &dyn Clock, out: &mut dyn Output) -> Result<Progress, Refusal> {
-        self.known = prompt::look(self.meter(), self.plan.metered(), self.is_budgeted(), &self.body, out)?;
+        match prompt::look(self.meter(), self.plan.metered(), self.is_budgeted(), &self.body, out) {
+            Ok(known) => self.known = known,
+            Err(refusal) => return self.cannot(refusal, clock, out),
+        }
         self.counted(clock, out)
     }
 
@@ -221,6 +234,13 @@ impl Admitting {
 
     /// Is it within the model's own limits?
     fn judge(self: Box<Self>, clock: &dyn Clock, out: &mut dyn Output) -> Result<Progress, Refusal> {
+        match self.within_limits(out) {
+            Ok(()) => self.reserve(clock, out),
+            Err(refusal) => self.cannot(refusal, clock, out),
+        }
+    }
+
+    fn within_limits(&self, out: &mut dyn Output) -> Result<(), Refusal> {
         let metered = self.plan.metered();
         if let (Known::Counted(counted), Some(route)) = (&self.known, self.meter().route(metered.route)) {
             for limit in route.limits() {
@@ -228,7 +248,7 @@ impl Admitting {
                 judged.inspect_err(|_| out.emit(Effect::Count(route.refused, 1)))?;
             }
         }
-        self.reserve(clock, out)
+        Ok(())
     }
 
     /// Have its budgets room for it?
@@ -238,12 +258,29 @@ impl Admitting {
         if !budgets.apply_to(metered.route, &self.caller) {
             return Ok(self.admitted(None, Told::default(), out));
         }
-        let accounts = budgets.accounts(metered.route, &self.caller, self.expected(), &self.prices()?);
+        let prices = match self.prices() {
+            Ok(prices) => prices,
+            Err(refusal) => return self.cannot(refusal, clock, out),
+        };
+        let accounts = budgets.accounts(metered.route, &self.caller, self.expected(), &prices);
         let mut asking = Transaction::new(Reservation::new(accounts));
         match asking.next(budgets) {
             Some(flow) => Ok(self.wait(Step::Reserving(asking), flow)),
             None => self.decided(asking.into_work().decide(), clock, out),
         }
+    }
+
+    /// The planned model cannot serve it. Where that is the cheaper one, the one that was asked for may.
+    fn cannot(
+        mut self: Box<Self>,
+        refusal: Refusal,
+        clock: &dyn Clock,
+        out: &mut dyn Output,
+    ) -> Result<Progress, Refusal> {
+        let Some(asked_for) = self.asked_for.take() else { return Err(refusal) };
+        (self.plan, self.known) = *asked_for;
+        self.cheaper = Cheaper::Asked;
+        self.reserve(clock, out)
     }
 
     /// What is reserved, in tokens.
@@ -256,12 +293,19 @@ impl Admitting {
     /// The prices of all targets that it may come to, where a budget counts money.
     fn prices(&self) -> Result<PossiblePrices<'_>, Refusal> {
         let (meter, metered) = (self.meter(), self.plan.metered());
-        if !meter.budgets.need_prices(metered.route, &self.caller) {
+        let needed = meter.budgets.need_prices(metered.route, &self.caller);
+        if needed == Needed::No {
             return Ok(PossiblePrices { prices: Vec::new(), writes: CacheWrites::None });
         }
-        let prices: Option<Vec<_>> =
-            metered.able.iter().map(|target| meter.price(metered.route, *target, &metered.model)).collect();
-        match prices.filter(|prices| !prices.is_empty()) {
+        // Where Envoy's routes alone decide, nothing is planned, and there is one target of which nothing is known.
+        let targets = [metered.target].into_iter().chain(metered.able.iter().copied());
+        let prices = targets.map(|target| meter.price(metered.route, target, &metered.model));
+        let prices: Option<Vec<_>> = match needed {
+            // What has no price costs nothing, to those who refuse nobody.
+            Needed::ToReport => Some(prices.flatten().collect()),
+            _ => prices.collect(),
+        };
+        match prices {
             Some(prices) => Ok(PossiblePrices { prices, writes: cache_writes(&self.body) }),
             None => {
                 let message =
@@ -408,13 +452,11 @@ impl Admitting {
     ) -> Result<Progress, Refusal> {
         match again {
             Again::Counted => {
-                self.known = prompt::count_after_all(
-                    self.meter(),
-                    self.plan.metered(),
-                    self.is_budgeted(),
-                    &self.body,
-                    out,
-                )?;
+                let (metered, budgeted) = (self.plan.metered(), self.is_budgeted());
+                match prompt::count_after_all(self.meter(), metered, budgeted, &self.body, out) {
+                    Ok(known) => self.known = known,
+                    Err(refusal) => return self.cannot(refusal, clock, out),
+                }
                 self.counted(clock, out)
             }
             Again::As(model) => {
@@ -424,7 +466,9 @@ impl Admitting {
                 self.cheaper = Cheaper::Asked;
                 match plan {
                     Ok(plan) => {
-                        self.plan = plan;
+                        let plan = std::mem::replace(&mut self.plan, plan);
+                        let known = std::mem::replace(&mut self.known, Known::Nothing);
+                        self.asked_for = Some(Box::new((plan, known)));
                         self.cheaper = Cheaper::Taken;
                         self.shortened = None;
                         self.look(clock, out)
@@ -484,12 +528,24 @@ fn is_near(opinion: &Opinion) -> bool {
 }
 
 /// What a prompt may be charged for being written to a cache, as far as its text says. (Anthropic's prompt caching: `cache_control` with
-/// `ttl`; OpenAI's caching writes for nothing.)
+/// `ttl`; OpenAI's caching writes for nothing.) A letter of these words that is written as an escape, which nobody needs, is taken for the worst.
 fn cache_writes(body: &[u8]) -> CacheWrites {
     let has = |text: &[u8]| memchr::memmem::find(body, text).is_some();
     match (has(b"\"cache_control\""), has(b"\"1h\"")) {
+        _ if has_escaped(body, b"cache_control1h") => CacheWrites::OneHour,
         (false, _) => CacheWrites::None,
         (true, false) => CacheWrites::FiveMinutes,
         (true, true) => CacheWrites::OneHour,
     }
+}
+
+/// Whether one of these ASCII characters is written as an escape.
+fn has_escaped(body: &[u8], characters: &[u8]) -> bool {
+    const ESCAPE: &[u8] = b"\\u00";
+    memchr::memmem::find_iter(body, ESCAPE).any(|at| {
+        let digits = body.get(at.saturating_add(ESCAPE.len())..).and_then(<[u8]>::first_chunk::<2>);
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        let character = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        character.is_some_and(|character| characters.contains(&character))
+    })
 }

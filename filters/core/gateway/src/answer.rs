@@ -68,7 +68,7 @@ pub(crate) fn may_be_reported(accounting: &Accounting, forwarded: &Forwarded, he
         && forwarded.is_translated(headers)
 }
 
-/// Opens the answer's side of the account, or closes the account of what is no answer.
+/// Opens the answer's side of the account, or closes the account of what is no answer: an error, or a redirection.
 pub(crate) fn account(
     accounting: &mut Accounting,
     forwarded: &Forwarded,
@@ -76,7 +76,7 @@ pub(crate) fn account(
     clock: &dyn Clock,
     out: &mut dyn Output,
 ) {
-    if headers.number::<u16>(":status").is_some_and(|status| status >= 400) {
+    if headers.number::<u16>(":status").is_some_and(|status| status >= 300) {
         accounting.fail();
     } else if accounting.is_open() {
         let reader = if forwarded.is_translated(headers) { Reader::Provider } else { Reader::Gateway };

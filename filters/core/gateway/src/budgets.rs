@@ -38,12 +38,25 @@ pub(crate) struct Budgets {
     of_route: Vec<Vec<BudgetId>>,
     /// Those for the limits that keys bring.
     of_keys: Vec<(BudgetId, OwnLimit)>,
+    /// The models' names, by route.
+    models: Vec<String>,
     lease: Lease,
     secret: Secret,
     pub(crate) default_completion: u64,
     pub(crate) completions: Completions,
     pub(crate) unseen_answer: UnseenAnswer,
     pub(crate) headers: BudgetHeaders,
+}
+
+/// What budgets need to know something for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Needed {
+    /// For nothing.
+    No,
+    /// To report what they would refuse.
+    ToReport,
+    /// To admit a request.
+    ToAdmit,
 }
 
 /// One budget.
@@ -102,6 +115,7 @@ impl Budgets {
             of_route: (0..config.models.routes().len()).map(applying).collect(),
             list,
             of_keys,
+            models: config.models.routes().iter().map(|route| route.name.clone()).collect(),
             lease: budgets.lease,
             secret,
             default_completion: budgets.default_completion_tokens,
@@ -121,9 +135,19 @@ impl Budgets {
         self.applying(route, caller).next().is_some()
     }
 
+    /// Whether any of those refuses what its prompt is too long for.
+    pub(crate) fn need_prompts(&self, route: usize, caller: &Caller) -> bool {
+        let reads = |unit: Unit| !matches!(unit, Unit::Output | Unit::Requests);
+        self.applying(route, caller).any(|(_, budget, _)| budget.is_enforced() && reads(budget.unit))
+    }
+
     /// Whether any of those counts money.
-    pub(crate) fn need_prices(&self, route: usize, caller: &Caller) -> bool {
-        self.applying(route, caller).any(|(_, budget, _)| budget.unit == Unit::MicroDollars)
+    pub(crate) fn need_prices(&self, route: usize, caller: &Caller) -> Needed {
+        let money = self.applying(route, caller).filter(|(_, budget, _)| budget.unit == Unit::MicroDollars);
+        money
+            .map(|(_, budget, _)| if budget.is_enforced() { Needed::ToAdmit } else { Needed::ToReport })
+            .max()
+            .unwrap_or(Needed::No)
     }
 
     pub(crate) fn get(&self, id: BudgetId) -> Option<&Budget> {
@@ -173,6 +197,9 @@ impl Budgets {
     }
 
     /// Who a caller is to a budget's table. Each part is written with its length, so that no two callers write the same.
+    ///
+    /// Whatever makes recorded use mean something else is part of it: the limit's shape, the unit, and what callers are told apart by. A model
+    /// is told by its name, since its number changes with the models beside it.
     fn fingerprint(&self, budget: &Budget, caller: &Caller, route: usize) -> Fingerprint {
         let mut hash = SipHasher24::new_with_key(&self.secret.0);
         let mut part = |bytes: &[u8]| {
@@ -181,17 +208,15 @@ impl Budgets {
         };
         part(budget.name.as_bytes());
         part(&budget.limit.shape());
+        part(budget.unit.name().as_bytes());
         for scope in &budget.per {
-            let name = match scope {
-                Scope::User => caller.user.as_ref().map(|user| user.as_str()),
-                Scope::Team => caller.team.as_ref().map(|team| team.as_str()),
-                Scope::Key => caller.key.as_ref().map(|key| key.as_str()),
-                Scope::Model => {
-                    part(&u64::try_from(route).unwrap_or(u64::MAX).to_le_bytes());
-                    continue;
-                }
+            let (kind, name) = match scope {
+                Scope::User => (b'u', caller.user.as_ref().map(|user| user.as_str())),
+                Scope::Team => (b't', caller.team.as_ref().map(|team| team.as_str())),
+                Scope::Key => (b'k', caller.key.as_ref().map(|key| key.as_str())),
+                Scope::Model => (b'm', self.models.get(route).map(String::as_str)),
             };
-            part(&[u8::from(name.is_some())]);
+            part(&[kind, u8::from(name.is_some())]);
             part(name.unwrap_or_default().as_bytes());
         }
         Fingerprint(hash.finish128().as_u128())

@@ -117,6 +117,7 @@ impl Gateway {
         {
             return refuse(&self.too_large(&asked), out);
         }
+        strip::encodings(headers, out);
         match config.headers_held {
             HeadersHeld::Yes => (State::AwaitingBody(asked), Flow::Pause),
             // The body may change its size after these headers are gone, so no length can be promised.

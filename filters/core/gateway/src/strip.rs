@@ -32,6 +32,16 @@ pub(crate) fn internal_headers(headers: &Headers, out: &mut dyn Output) {
     }
 }
 
+/// Asks for an answer that can be read, where the client asks for one that may be compressed, as most SDKs do: of that the usage would be
+/// unknown, and the name of the model wrong. ai-provider asks for itself; where there is none, this header reaches the provider.
+pub(crate) fn encodings(headers: &Headers, out: &mut dyn Output) {
+    const NAME: &str = "accept-encoding";
+    const PLAIN: &[u8] = b"identity";
+    if headers.raw().any(|(name, value)| name == NAME.as_bytes() && value != PLAIN) {
+        out.emit(Effect::SetRequestHeader(NAME, PLAIN));
+    }
+}
+
 fn is_internal(name: &[u8]) -> bool {
     name.starts_with(names::INTERNAL_HEADER_PREFIX.as_bytes())
         || (name.starts_with(b"x-envoy-") && ROUTER_ORDERS.iter().any(|order| order.as_bytes() == name))

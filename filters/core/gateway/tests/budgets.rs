@@ -12,117 +12,12 @@
 
 mod common;
 
-use common::{CHAT, Worker, config, json, post, worker};
-use gateway::Gateway;
-use metering::{Families, Limits, Memory, Surface};
-use seam::testing::{Host, Message};
+use common::budgets::{
+    JSON, MESSAGES, OPENAI, SSE, answer, ask, body, budgets, header, number, prompt, refused, remaining,
+    reserved_prompt, send, user_day, with,
+};
+use common::{CHAT, Worker, config, json};
 use seam::{Millis, UsageReport, names};
-
-const JSON: (&str, &str) = ("content-type", "application/json");
-const SSE: (&str, &str) = ("content-type", "text/event-stream");
-const OPENAI: (&str, &str) = ("x-ai-provider", "openai");
-const MESSAGES: &str = "/v1/messages";
-
-/// A gateway with those budgets.
-fn budgets(limits: &str) -> Worker {
-    with(&format!(r#"{{"budgets": {{"limits": {limits}}}}}"#))
-}
-
-fn with(fields: &str) -> Worker {
-    worker(config(fields))
-}
-
-/// So many tokens a day for each user.
-fn user_day(amount: u64) -> Worker {
-    budgets(&format!(
-        r#"[{{"name": "user-day", "per": ["user"], "quota": {{"amount": {amount}, "window": "day"}}}}]"#
-    ))
-}
-
-/// A request of a user's whose answer may have that many tokens.
-fn body(max_tokens: u64) -> String {
-    format!(
-        r#"{{"model":"gpt-4","max_tokens":{max_tokens},"messages":[{{"role":"user","content":"Tell me a story."}}]}}"#
-    )
-}
-
-/// How many tokens its prompt has at OpenAI.
-fn prompt() -> u64 {
-    counted("gpt-4")
-}
-
-/// How many are reserved for it, because it may have as many at Anthropic.
-fn reserved_prompt() -> u64 {
-    prompt().max(counted("claude-3-opus"))
-}
-
-fn counted(model: &str) -> u64 {
-    let families = Families::default();
-    let body = body(1);
-    let prompt = metering::prompt(
-        Surface::ChatCompletions,
-        families.of(model),
-        body.as_bytes(),
-        &Limits::default(),
-        &Memory::default(),
-    );
-    prompt.unwrap().tokens
-}
-
-fn ask(worker: &Worker, user: &str, body: &str) -> Host<Gateway> {
-    let mut host = worker.stream();
-    send(&mut host, CHAT, user, body);
-    host
-}
-
-fn send(host: &mut Host<Gateway>, path: &str, user: &str, body: &str) -> Message {
-    let mut headers = post(path);
-    if !user.is_empty() {
-        headers.push(("x-user-id", user));
-    }
-    host.request(&headers, &[body.as_bytes()])
-}
-
-/// A whole answer with that usage.
-fn answer(host: &mut Host<Gateway>, prompt: u64, completion: u64) {
-    let body = format!(
-        r#"{{"id":"c","model":"gpt-4","choices":[{{"index":0,"message":{{"role":"assistant","content":"Once."}}}}],
-           "usage":{{"prompt_tokens":{prompt},"completion_tokens":{completion},"total_tokens":{}}}}}"#,
-        prompt + completion
-    );
-    host.response(&[(":status", "200"), JSON, OPENAI], &[body.as_bytes()]);
-    host.end();
-}
-
-/// What is left of the first budget, as a request for nothing much is told.
-fn remaining(worker: &Worker, user: &str) -> u64 {
-    let mut host = ask(worker, user, r#"{"model":"gpt-4","max_tokens":0,"messages":[]}"#);
-    if host.reply().is_none() {
-        // The request's own part is what it reserved.
-        let reserved = number(&host, names::RESERVED_TOKENS_KEY);
-        host.response(&[(":status", "500"), JSON, OPENAI], &[b"{}"]);
-        host.end();
-        return header(&host, "x-ratelimit-remaining-tokens").parse::<u64>().unwrap() + reserved;
-    }
-    header(&host, "x-ratelimit-remaining-tokens").parse().unwrap()
-}
-
-fn number(host: &Host<Gateway>, key: &str) -> u64 {
-    String::from_utf8(host.state()[key].clone()).unwrap().parse().unwrap()
-}
-
-fn header(host: &Host<Gateway>, name: &str) -> String {
-    let headers = host.answered().headers.unwrap();
-    headers.text(name).unwrap_or_else(|| panic!("no {name} in {headers:?}")).to_owned()
-}
-
-/// The refusal that a client got: its status, code and message.
-fn refused(host: &Host<Gateway>) -> (u16, String, String) {
-    let reply = host.reply().expect("a refusal");
-    let error = &json(&reply.body)["error"];
-    let text = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
-    (reply.status, text("code"), text("message"))
-}
 
 #[test]
 fn what_is_not_needed_is_given_back_and_what_is_used_is_charged() {
@@ -188,6 +83,32 @@ fn a_quota_says_until_when_it_is_spent_and_that_trying_again_is_pointless() {
 }
 
 #[test]
+fn what_the_next_month_owes_too_is_not_worth_trying_again_on_any_day() {
+    let worker = budgets(r#"[{"name": "month", "quota": {"amount": 1000, "window": "month"}}]"#);
+    // A second before December 2023, and then its first.
+    let end = 1_701_388_799_000;
+    let at = |now: u64, tokens: Option<u64>| {
+        let mut host = worker.stream();
+        host.now = Millis(now);
+        send(&mut host, CHAT, "alice", &body(1));
+        if let Some(tokens) = tokens {
+            answer(&mut host, 8, tokens);
+        }
+        host
+    };
+    at(end, Some(992));
+    let spent = at(end, None);
+    assert_eq!(header(&spent, "retry-after"), "1");
+    assert_eq!(spent.answered().headers.unwrap().text("x-should-retry"), None, "the next month is near");
+    at(end + 1_000, Some(2_000));
+    for now in [end + 1_000, end + 31 * 86_400_000] {
+        let owing = at(now, None);
+        assert_eq!(header(&owing, "x-should-retry"), "false");
+        assert!(header(&owing, "retry-after").parse::<u64>().unwrap() > 28 * 86_400, "January pays for it");
+    }
+}
+
+#[test]
 fn a_rate_says_when_there_is_room_again_and_there_is() {
     let worker =
         budgets(r#"[{"name": "user-minute", "per": ["user"], "rate": {"amount": 6000, "per": "minute"}}]"#);
@@ -233,6 +154,17 @@ fn anthropics_clients_are_told_in_their_own_terms() {
     assert_eq!((&reply["type"], &reply["error"]["type"]), (&"error".into(), &"rate_limit_error".into()));
     assert_eq!(header(&host, "anthropic-ratelimit-tokens-limit"), "1000");
     assert_eq!(header(&host, "anthropic-ratelimit-tokens-reset"), "2023-11-15T00:00:00Z");
+}
+
+#[test]
+fn a_redirection_is_no_answer_and_costs_nothing() {
+    let worker = user_day(1_000);
+    for status in ["301", "307", "404"] {
+        let mut host = ask(&worker, "alice", &body(500));
+        host.response(&[(":status", status), ("location", "https://gateway/")], &[]);
+        host.end();
+        assert_eq!(remaining(&worker, "alice"), 1_000, "{status}");
+    }
 }
 
 #[test]

@@ -125,6 +125,39 @@ fn a_model_that_is_not_configured_is_refused_in_either_dialect() {
 }
 
 #[test]
+fn what_a_pattern_lets_through_cannot_write_log_lines() {
+    for name in [r"gpt-4o\n2026 gpt-4 200", r"gpt-4o\r", r"gpt-4o\u0085", r"gpt-4o\u001b[2J", r"gpt-4o\u0000"]
+    {
+        for path in [CHAT, "/v1/messages/count_tokens"] {
+            let mut host = gateway("{}");
+            host.request(&post(path), &[format!(r#"{{"model":"{name}","messages":[]}}"#).as_bytes()]);
+            assert_eq!(host.reply().map(|reply| reply.status), Some(404), "{path}: {name}");
+            assert!(!host.state().contains_key(names::REQUESTED_MODEL_KEY));
+        }
+    }
+    let mut host = gateway("{}");
+    host.request(&post(CHAT), &["{\"model\":\"gpt-4o größer/✓\",\"messages\":[]}".as_bytes()]);
+    assert!(host.reply().is_none());
+}
+
+#[test]
+fn no_compressed_answer_is_asked_for() {
+    for fields in ["{}", r#"{"headers_held": false}"#] {
+        for asked in [&["gzip, deflate, br, zstd"][..], &["identity", "gzip"], &["identity;q=0, *"]] {
+            let mut headers = post(CHAT);
+            headers.extend(asked.iter().map(|value| ("accept-encoding", *value)));
+            let mut host = gateway(fields);
+            let sent = host.request(&headers, &[br#"{"model":"gpt-4","messages":[]}"#]).headers.unwrap();
+            let kept: Vec<_> =
+                sent.iter().filter(|(name, _)| *name == "accept-encoding").map(|(_, value)| value).collect();
+            assert_eq!(kept, [b"identity"], "{fields}: {asked:?}");
+        }
+    }
+    let sent = gateway("{}").request(&post(CHAT), &[br#"{"model":"gpt-4","messages":[]}"#]).headers.unwrap();
+    assert_eq!(sent.text("accept-encoding"), None, "who asks for nothing is not spoken for");
+}
+
+#[test]
 fn bad_bodies_are_refused_with_400() {
     let bodies: [&[u8]; 7] = [
         b"not json",

@@ -31,32 +31,95 @@ pub struct RequestPeek<'a> {
 /// How long an answer may become, as its request says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompletionLimit {
-    /// The most tokens of one choice; `None` where the request does not say, or not as a whole number. Of OpenAI's two names for it the
-    /// larger number.
+    /// The most tokens of one choice; `None` where the request does not say, or where nobody knows what it says: a negative number, or none at
+    /// all. Of OpenAI's two names for it the larger number.
     pub tokens: Option<u64>,
     /// How many choices are asked for, at least one. Each may be as long.
     pub choices: u64,
     /// What says so.
-    fields: Vec<(Range<usize>, u64)>,
+    fields: Vec<Field>,
     /// Where a field can be put.
     insert_at: usize,
     /// The name of the one that would be.
     name: &'static str,
 }
 
+/// A field that limits an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Field {
+    span: Range<usize>,
+    /// Whether it is the one that would be put in.
+    present_name: bool,
+    says: Says,
+}
+
+/// What a field that should be a whole number says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    /// `null`, which is as if it were not there.
+    Nothing,
+    /// A number, rounded up. Many servers take `1e5` and `"100000"` for what they mean, so they are read as that.
+    Number(u64),
+    /// Something that each server understands in its own way; to some a negative number is no limit at all.
+    Unclear,
+}
+
 impl CompletionLimit {
     /// What makes of the request one whose choices are no longer than that. Nothing where they are not anyway.
     ///
-    /// A limit that is absent is put in under the API's present name for it: `max_completion_tokens` (OpenAI), `max_tokens` (Anthropic).
+    /// A limit that is absent is put in under the API's present name for it: `max_completion_tokens` (OpenAI), `max_tokens` (Anthropic). It
+    /// never stands beside another of that name, of which a server might take either.
     pub fn at_most(&self, tokens: u64) -> Vec<BodyEdit> {
-        let number = tokens.to_string();
-        if self.tokens.is_none() {
-            let member = format!("\"{}\":{number},", self.name);
+        let number = || tokens.to_string().into_bytes();
+        let replaced = |field: &Field| BodyEdit { span: field.span.clone(), text: number() };
+        if self.fields.iter().all(|field| field.says == Says::Nothing) {
+            if let Some(null) = self.fields.iter().find(|field| field.present_name) {
+                return vec![replaced(null)];
+            }
+            let member = format!("\"{}\":{tokens},", self.name);
             return vec![BodyEdit { span: self.insert_at..self.insert_at, text: member.into_bytes() }];
         }
-        let larger = self.fields.iter().filter(|(_, asked)| *asked > tokens);
-        larger.map(|(span, _)| BodyEdit { span: span.clone(), text: number.clone().into_bytes() }).collect()
+        let larger = |field: &&Field| match field.says {
+            Says::Nothing => false,
+            Says::Number(asked) => asked > tokens,
+            Says::Unclear => true,
+        };
+        self.fields.iter().filter(larger).map(replaced).collect()
     }
+}
+
+impl Says {
+    fn of(value: &RawValue) -> Self {
+        let text = match json::string(value) {
+            Some(text) => text,
+            None if json::is_null(value) => return Self::Nothing,
+            None => value.get().into(),
+        };
+        let text = text.trim();
+        if let Ok(number) = text.parse::<u64>() {
+            return Self::Number(number);
+        }
+        match serde_json::from_str::<f64>(text) {
+            // A cast saturates.
+            Ok(number) if number >= 0.0 => Self::Number(number.ceil() as u64),
+            // Beyond what a double holds.
+            Err(_) if is_digits(text) => Self::Number(u64::MAX),
+            _ => Self::Unclear,
+        }
+    }
+
+    const fn number(self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Nothing | Self::Unclear => None,
+        }
+    }
+}
+
+/// Whether a text that no number was read from is one nevertheless: `1e999`.
+fn is_digits(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+'))
 }
 
 /// Reads what routing needs in one pass over the body, without building it up in memory and in bounded stack.
@@ -66,7 +129,7 @@ impl CompletionLimit {
 /// # Errors
 ///
 /// [`InvalidRequest`](llm_api::ErrorKind::InvalidRequest) where the body is no JSON object, or one whose `model`,
-/// `stream`, `stream_options` or limit of tokens is given twice, or that has no `model`, or one of the first three has the
+/// `stream`, `stream_options`, `n` or limit of tokens is given twice, or in another spelling, or that has no `model`, or one of the first three has the
 /// wrong type. A name given twice is refused because this reader and the provider's might each take another one: the
 /// budget would be charged for one model, and another would answer.
 pub fn peek<'a>(dialect: Dialect, body: &'a [u8]) -> Result<RequestPeek<'a>, ApiError> {
@@ -118,7 +181,7 @@ fn passed_over(dialect: Dialect, body: &[u8]) -> Option<Found<'_>> {
                     return None;
                 }
             }
-            Slot::Misspelt => return None,
+            Slot::Misspelt(_) => return None,
             Slot::Other => {}
         }
     }
@@ -162,13 +225,22 @@ fn usage_edit(body: &[u8], stream_options: Option<&RawValue>, insert_at: usize) 
 }
 
 fn completion_limit(dialect: Dialect, body: &[u8], found: &Found<'_>, insert_at: usize) -> CompletionLimit {
-    let number = |value: Option<&RawValue>| value.and_then(|value| value.get().parse::<u64>().ok());
+    let present_name = match dialect {
+        Dialect::OpenAi => found.max_completion_tokens,
+        Dialect::Anthropic => found.max_tokens,
+    };
     let fields = [found.max_tokens, found.max_completion_tokens].into_iter().flatten();
-    let fields: Vec<_> =
-        fields.filter_map(|field| Some((span_in(body, field), number(Some(field))?))).collect();
+    let fields: Vec<_> = fields
+        .map(|value| Field {
+            span: span_in(body, value),
+            present_name: present_name.is_some_and(|present| std::ptr::eq(present, value)),
+            says: Says::of(value),
+        })
+        .collect();
+    let clear = fields.iter().all(|field| field.says != Says::Unclear);
     CompletionLimit {
-        tokens: fields.iter().map(|(_, tokens)| *tokens).max(),
-        choices: number(found.n).unwrap_or(1).max(1),
+        tokens: fields.iter().filter_map(|field| field.says.number()).max().filter(|_| clear),
+        choices: found.n.and_then(|n| Says::of(n).number()).unwrap_or(1).max(1),
         fields,
         insert_at,
         name: match dialect {
@@ -240,8 +312,8 @@ struct Found<'a> {
 enum Slot<'f, 'a> {
     /// One that is read, and its name.
     Known(&'f mut Option<&'a RawValue>, &'static str),
-    /// The model's name under another spelling: servers that match names without regard to case, as Go's do, would take it for the model too.
-    Misspelt,
+    /// One that is read, under another spelling: servers that match names without regard to case, as Go's do, would take it for that one too.
+    Misspelt(&'static str),
     /// Nothing to do with routing.
     Other,
 }
@@ -257,10 +329,36 @@ impl<'a> Found<'a> {
                 Slot::Known(&mut self.max_completion_tokens, "max_completion_tokens")
             }
             (Dialect::OpenAi, b"n") => Slot::Known(&mut self.n, "n"),
-            (_, other) if other.eq_ignore_ascii_case(b"model") => Slot::Misspelt,
-            _ => Slot::Other,
+            (dialect, other) => match names(dialect).iter().find(|name| is_spelling_of(other, name)) {
+                Some(name) => Slot::Misspelt(name),
+                None => Slot::Other,
+            },
         }
     }
+}
+
+/// The names of what is read.
+const fn names(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::OpenAi => &["model", "stream", "max_tokens", "stream_options", "max_completion_tokens", "n"],
+        Dialect::Anthropic => &["model", "stream", "max_tokens"],
+    }
+}
+
+/// Whether a key is that lower-case name to a server that knows no case. Two letters beyond ASCII are a `k` and an `s` to it.
+fn is_spelling_of(key: &[u8], name: &str) -> bool {
+    /// Of an ASCII letter's other spellings the longest, in bytes.
+    const LONGEST: usize = '\u{212a}'.len_utf8();
+    if key.len() < name.len() || key.len() > name.len().saturating_mul(LONGEST) {
+        return false;
+    }
+    let Ok(key) = std::str::from_utf8(key) else { return false };
+    let folded = key.chars().map(|character| match character {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    });
+    folded.eq(name.chars())
 }
 
 struct TopLevel<'s> {
@@ -280,8 +378,8 @@ impl<'de> de::Visitor<'de> for TopLevel<'_> {
         while let Some(key) = map.next_key::<Text<'de>>()? {
             let (slot, name) = match found.slot(self.dialect, key.as_bytes()) {
                 Slot::Known(slot, name) => (slot, name),
-                Slot::Misspelt => {
-                    *self.duplicate = Some("model");
+                Slot::Misspelt(name) => {
+                    *self.duplicate = Some(name);
                     return Err(de::Error::custom("given in another spelling"));
                 }
                 Slot::Other => {

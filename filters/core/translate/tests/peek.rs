@@ -112,6 +112,29 @@ fn how_long_an_answer_may_become() {
             1,
             r#"{"max_tokens":50,"model":"m","max_completion_tokens":100}"#,
         ),
+        // What some servers take for a number is one, and no limit stands beside another of its name.
+        (OpenAi, r#""max_tokens":99.5"#, Some(100), 1, r#"{"model":"m","max_tokens":50}"#),
+        (OpenAi, r#""max_tokens":"1e2","n":"2""#, Some(100), 2, r#"{"model":"m","max_tokens":50,"n":"2"}"#),
+        (OpenAi, r#""max_tokens":1e999"#, Some(u64::MAX), 1, r#"{"model":"m","max_tokens":50}"#),
+        (OpenAi, r#""max_tokens":-0.0,"n":-3"#, Some(0), 1, r#"{"model":"m","max_tokens":-0.0,"n":-3}"#),
+        (OpenAi, r#""max_completion_tokens":null"#, None, 1, r#"{"model":"m","max_completion_tokens":50}"#),
+        (
+            OpenAi,
+            r#""max_tokens":null,"max_completion_tokens":null"#,
+            None,
+            1,
+            r#"{"model":"m","max_tokens":null,"max_completion_tokens":50}"#,
+        ),
+        (
+            OpenAi,
+            r#""max_tokens":9,"max_completion_tokens":-1"#,
+            None,
+            1,
+            r#"{"model":"m","max_tokens":9,"max_completion_tokens":50}"#,
+        ),
+        (OpenAi, r#""max_tokens":true"#, None, 1, r#"{"model":"m","max_tokens":50}"#),
+        (OpenAi, r#""max_tokens":"many""#, None, 1, r#"{"model":"m","max_tokens":50}"#),
+        (Anthropic, r#""max_tokens":[]"#, None, 1, r#"{"model":"m","max_tokens":50}"#),
     ];
     for (dialect, members, tokens, choices, at_most_50) in table {
         let body = format!(r#"{{"model":"m",{members}}}"#);
@@ -196,4 +219,66 @@ fn the_same_dialect_only_renames_the_model() {
         let short = RequestOptions { max_output_bytes: renamed.len() - 1, ..options };
         assert_eq!(request(dialect, dialect, body.as_bytes(), &short), Err(RequestError::TooLarge));
     }
+}
+
+#[test]
+fn however_a_request_is_limited_it_can_be_limited_more() {
+    const VALUES: [&str; 16] = [
+        "",
+        "null",
+        "0",
+        "50",
+        "51",
+        "-1",
+        "1e9",
+        "1e999",
+        "50.5",
+        "\"9\"",
+        "\"900\"",
+        "\" 7e2 \"",
+        "\"\"",
+        "true",
+        "[60]",
+        "{\"n\":60}",
+    ];
+    let field = |name: &str, value: &str| match value {
+        "" => String::new(),
+        value => format!(",\"{name}\":{value}"),
+    };
+    for (old, new) in VALUES.iter().flat_map(|old| VALUES.iter().map(move |new| (old, new))) {
+        let (old, new) = (field("max_tokens", old), field("max_completion_tokens", new));
+        for dialect in [OpenAi, Anthropic] {
+            let body = format!(r#"{{"model":"m"{old}{new}}}"#);
+            let edited =
+                edit(body.as_bytes(), &peek(dialect, body.as_bytes()).unwrap().completion.at_most(50));
+            let again = peek(dialect, &edited).unwrap_or_else(|error| panic!("{body}: {error}")).completion;
+            assert!(
+                again.tokens.is_some_and(|tokens| tokens <= 50),
+                "{body}: {}",
+                String::from_utf8_lossy(&edited)
+            );
+        }
+    }
+}
+
+#[test]
+fn what_routing_reads_has_one_spelling() {
+    for (key, name) in [
+        ("MODEL", "model"),
+        ("Stream", "stream"),
+        ("Max_Tokens", "max_tokens"),
+        (r"MAX_TO\u212aENS", "max_tokens"),
+        ("max_to\u{212a}en\u{17f}", "max_tokens"),
+    ] {
+        for dialect in [OpenAi, Anthropic] {
+            let error = peek(dialect, format!(r#"{{"model":"m","{key}":1}}"#).as_bytes()).unwrap_err();
+            assert_eq!(error.param.as_deref(), Some(name), "{key}: {error}");
+        }
+    }
+    for key in ["Max_Completion_Tokens", "N", "STREAM_OPTIONS"] {
+        let body = format!(r#"{{"model":"m","{key}":1}}"#);
+        assert!(peek(OpenAi, body.as_bytes()).is_err(), "{key}");
+        assert!(peek(Anthropic, body.as_bytes()).is_ok(), "{key} is none of its names");
+    }
+    assert!(peek(OpenAi, br#"{"model":"m","models":[],"max-tokens":1,"top_n":1}"#).is_ok());
 }

@@ -54,6 +54,12 @@ pub(crate) fn budgets(
     let keys = whole(&section.keys, DEFAULT_KEYS, 1..=MOST_CALLERS, findings);
     let default_completion_tokens =
         whole(&section.default_completion_tokens, DEFAULT_COMPLETION_TOKENS, 0..=MOST_TOKENS, findings);
+    if let (Field::Given(At { place, value: 0 }), Field::Given(At { value: RawCompletions::Bounded, .. })) =
+        (&section.default_completion_tokens, &section.completions)
+    {
+        let message = "no provider writes an answer of 0 tokens, and `bounded` asks for that";
+        findings.report(place, Fault::new(message, format!("leave it out for {DEFAULT_COMPLETION_TOKENS}")));
+    }
     let least = whole(&section.least_completion_tokens, 16, 1..=MOST_TOKENS, findings);
     let completions = section.completions.copied_or(RawCompletions::AsAsked);
     if let (Some(RawCompletions::AsAsked), Field::Given(at)) = (completions, &section.least_completion_tokens)
@@ -317,13 +323,20 @@ fn priced(place: &Place, applies: &[usize], models: &Models, prices: &Prices, fi
     // Where a target has no model of its own it is sent the client's name, which is known for a route that is no pattern.
     let targets = routes.flat_map(|route| {
         let own = (!route.name.ends_with('*')).then_some(route.name.as_str());
-        route
-            .targets
-            .iter()
-            .filter_map(move |target| Some((&target.provider, target.model.as_deref().or(own)?)))
+        let targets =
+            route.targets.iter().map(|target| (Some(target.provider.as_str()), target.model.as_deref()));
+        // Where Envoy's routes alone decide, nobody knows the provider.
+        let unplanned = route.targets.is_empty().then_some((None, None));
+        targets.chain(unplanned).filter_map(move |(provider, model)| Some((provider, model.or(own)?)))
     });
-    let unpriced = targets.filter(|(provider, model)| prices.of(provider, model).is_err());
-    let unpriced: BTreeSet<_> = unpriced.map(|(provider, model)| format!("{model} at {provider}")).collect();
+    let unpriced =
+        targets.filter(|(provider, model)| prices.of(provider.unwrap_or_default(), model).is_err());
+    let unpriced: BTreeSet<_> = unpriced
+        .map(|(provider, model)| match provider {
+            Some(provider) => format!("{model} at {provider}"),
+            None => model.to_owned(),
+        })
+        .collect();
     if !unpriced.is_empty() {
         let message = format!(
             "a budget in dollars needs the price of {}",

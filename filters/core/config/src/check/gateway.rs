@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use llm_api::Dialect;
+use pricing::Prices;
 
 use crate::check::provider::{Env, only_for_anthropic};
 use crate::check::{budgets, counting, header, identity, max_body_bytes, prices, text};
@@ -28,6 +29,9 @@ pub(crate) fn config(raw: &RawGateway, env: Env<'_>, findings: &mut Findings) ->
     let counting = counting::counting(raw, findings);
     let prices = prices::prices(&raw.prices, findings);
     let identity = identity::identity(&raw.identity, env, findings);
+    if prices.as_ref().is_some_and(Prices::is_empty) {
+        keys_need_prices(raw, findings);
+    }
     if let (Some(routes), Field::Given(At { place, value: false })) = (&routes, &raw.headers_held) {
         one_route(&routes.known, place, findings);
     }
@@ -228,6 +232,21 @@ fn names_are_unique(raw: &RawGateway, findings: &mut Findings) {
             "an alias may not hide a model: rename it, or remove the model".to_owned()
         };
         findings.report(&name.place, Fault::new(message, hint));
+    }
+}
+
+/// A key that is to spend money where nothing has a price could ask for nothing.
+fn keys_need_prices(raw: &RawGateway, findings: &mut Findings) {
+    let keys = raw.identity.given().and_then(|identity| identity.value.api_keys.given());
+    for key in keys.into_iter().flat_map(|keys| &keys.value.items) {
+        let limits = key.value.limits.given();
+        if let Some(Field::Given(at)) = limits.map(|limits| &limits.value.micro_dollars_per_month) {
+            let fault = Fault::new(
+                "every request with this key would be refused: no model has a price",
+                "add `prices` of the models that it may use, or limit its tokens",
+            );
+            findings.report(&at.place, fault);
+        }
     }
 }
 

@@ -451,6 +451,25 @@ budgets.completion: unknown field (known: `limits`, `default_completion_tokens`,
         schema_tells: Some(true),
     },
     Broken {
+        name: "budgets that no request could satisfy",
+        json: r#"{"models": [{"name": "gpt-4"}, {"name": "any-*"}], "prices": [{"match": "gpt-4", "provider": "openai", "input": 1, "output": 1}],
+            "budgets": {"completions": "bounded", "default_completion_tokens": 0, "limits": [
+                {"name": "month", "unit": "dollars", "quota": {"amount": 1, "window": "month"}}]}}"#,
+        problems: r#"budgets.default_completion_tokens: no provider writes an answer of 0 tokens, and `bounded` asks for that
+  hint: leave it out for 2048
+budgets.limits[0]: a budget in dollars needs the price of `gpt-4`
+  hint: add it to `prices`, with 0 for what is free, or name the budget's `models` without them"#,
+        schema_tells: Some(false),
+    },
+    Broken {
+        name: "a key's money where nothing has a price",
+        json: r#"{"models": [{"name": "a"}], "identity": {"api_keys": [
+            {"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "user": "a", "limits": {"micro_dollars_per_month": 5}}]}}"#,
+        problems: r#"identity.api_keys[0].limits.micro_dollars_per_month: every request with this key would be refused: no model has a price
+  hint: add `prices` of the models that it may use, or limit its tokens"#,
+        schema_tells: Some(false),
+    },
+    Broken {
         name: "identity that nobody could have, and strangers",
         json: r#"{"models": [{"name": "a"}], "identity": {"anonymous": "refuse", "unknown_credentials": "ignore", "source": []}}"#,
         problems: r#"identity.anonymous: refuses everybody: no source could know anyone

@@ -79,6 +79,7 @@ pub(crate) const BUDGETS: &str = r#"{
 /// ai-gateway with everything said about identity.
 pub(crate) const IDENTITY: &str = r#"{
   "models": [{"name": "*"}],
+  "prices": [{"match": "gpt-4*", "input": 1, "output": 1}],
   "identity": {
     "sources": ["jwt", "header", "virtual_keys", "api_keys"],
     "header": {"user": "X-Auth-User", "team": "x-auth-team"},

@@ -22,7 +22,10 @@ const LARGEST_CORRECTION: u64 = 4;
 /// Whether a budget wants to know how many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Budgeted {
-    Yes,
+    /// One that cannot admit what it does not know.
+    Required,
+    /// None but such as are only reported, or count something else: what can be known will do.
+    Welcome,
     No,
 }
 
@@ -68,7 +71,7 @@ pub(crate) fn look(
     out: &mut dyn Output,
 ) -> Result<Known, Refusal> {
     // A key's own limits apply where the configuration would not count.
-    let counts = |route: &&RouteMeter| route.mode != CountingMode::Off || budgeted == Budgeted::Yes;
+    let counts = |route: &&RouteMeter| route.mode != CountingMode::Off || budgeted != Budgeted::No;
     let Some(route) = meter.route(metered.route).filter(counts) else { return Ok(Known::Nothing) };
     let as_needed = matches!(route.mode, CountingMode::Auto | CountingMode::Off);
     if as_needed && meter.counting().header == InputTokensHeader::Absent {
@@ -147,7 +150,7 @@ fn count(
     let (surface, dialect, memory) = (metered.surface, metered.dialect, meter.memory());
     out.emit(Effect::Count(route.counted, 1));
     let limit = route.limits().min_by_key(|limit| limit.most());
-    let is_limited = limit.is_some() || budgeted == Budgeted::Yes;
+    let is_limited = limit.is_some() || budgeted == Budgeted::Required;
     let mut most = meter.counting().extrapolate_above;
     if route.mode == CountingMode::Estimate {
         most = most.min(SAMPLED_BYTES);
@@ -177,7 +180,7 @@ fn count(
         // Without a limit what cannot be counted is the provider's to judge.
         (Ok(Within::MoreThan(_)) | Err(_), _) => return Ok(Known::Nothing),
     };
-    let elsewhere = if budgeted == Budgeted::Yes {
+    let elsewhere = if budgeted != Budgeted::No {
         let others = families(meter, metered).into_iter().skip(1);
         let counts =
             others.filter_map(|family| metering::prompt(surface, family, body, &limits, memory).ok());
