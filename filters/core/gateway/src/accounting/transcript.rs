@@ -362,7 +362,7 @@ impl Notes {
         if self.id.is_none() {
             self.id = chunk.id.as_deref().map(str::to_owned);
         }
-        for choice in chunk.choices {
+        for choice in chunk.choices.into_iter().flatten() {
             let number = u32::try_from(choice.index).unwrap_or(u32::MAX);
             self.choices = number.saturating_add(1).clamp(self.choices, MOST_CHOICES);
             let delta = choice.delta.unwrap_or_default();
@@ -372,7 +372,7 @@ impl Notes {
                 (Said::Refusal, delta.refusal),
             ];
             for (said, text) in texts {
-                self.say(number, said, text.as_deref(), begin);
+                self.say(number, said, text.and_then(string).as_deref(), begin);
             }
             for call in delta.tool_calls.into_iter().flatten() {
                 if let Ok(ToolCall { index, function }) = serde_json::from_str(call.get()) {
@@ -415,8 +415,7 @@ impl Notes {
         }
         let call = u32::try_from(event.index).unwrap_or(u32::MAX);
         let mut say = |said, text: Option<&RawValue>| {
-            let text = text.and_then(|text| serde_json::from_str::<Text<'_>>(text.get()).ok());
-            self.say(0, said, text.as_deref(), begin);
+            self.say(0, said, text.and_then(string).as_deref(), begin);
         };
         if let Some(block) = event.content_block {
             say(Said::Text, block.text);
@@ -444,6 +443,11 @@ impl Notes {
             completion.push(choice, said, text);
         }
     }
+}
+
+/// The text of a JSON string; none where it is no string, or half of a surrogate pair.
+fn string(json: &RawValue) -> Option<Text<'_>> {
+    serde_json::from_str(json.get()).ok()
 }
 
 /// A piece of a tool's call, as OpenAI streams it.

@@ -36,6 +36,8 @@ fn the_last_report_of_a_stream_counts_wherever_and_however_it_stands() {
         vec![REPORT, quoted, "data: [DONE]"],
         vec![REPORT, quoted, ": a comment", quoted, quoted, quoted, "data: [DONE]"],
         vec![REPORT],
+        vec![r#"data: {"choices":null,"usage":{"prompt_tokens":7,"completion_tokens":3}}"#, "data: [DONE]"],
+        vec![REPORT, r#"data: {"choices":[],"usage":false}"#, "data: [DONE]"],
     ] {
         for end in ["\n\n", "\r\n\r\n", "\r\r"] {
             let stream: String = lines.iter().map(|line| format!("{line}{end}")).collect();
