@@ -253,10 +253,21 @@ pub struct ChunkDelta<'a> {
     pub content: Option<&'a RawValue>,
     /// A refusal's text; a JSON string.
     pub refusal: Option<&'a RawValue>,
-    /// Reasoning, in the field that DeepSeek introduced and most compatible servers use; a JSON string.
+    /// Reasoning, in the field that DeepSeek introduced; a JSON string.
     pub reasoning_content: Option<&'a RawValue>,
+    /// The same, in the field that OpenRouter and vLLM use; some servers send both.
+    pub reasoning: Option<&'a RawValue>,
     /// Tool calls, piece by piece.
     pub tool_calls: Option<Vec<&'a RawValue>>,
     /// The function call of the API before tools.
     pub function_call: Option<&'a RawValue>,
+}
+
+/// The model's reasoning, under either name that servers have for it: a JSON string that is not empty.
+pub fn reasoning<'a>(
+    reasoning_content: Option<&'a RawValue>,
+    reasoning: Option<&'a RawValue>,
+) -> Option<&'a RawValue> {
+    let says_something = |json: &&RawValue| json.get().starts_with('"') && json.get() != "\"\"";
+    reasoning_content.filter(says_something).or_else(|| reasoning.filter(says_something))
 }

@@ -368,7 +368,7 @@ impl Notes {
             let delta = choice.delta.unwrap_or_default();
             let texts = [
                 (Said::Text, delta.content),
-                (Said::Reasoning, delta.reasoning_content),
+                (Said::Reasoning, openai::reasoning(delta.reasoning_content, delta.reasoning)),
                 (Said::Refusal, delta.refusal),
             ];
             for (said, text) in texts {

@@ -3,7 +3,7 @@
 use std::mem;
 
 use llm_api::anthropic::{StopReason, Usage as AnthropicUsage};
-use llm_api::openai::{FinishReason, Usage as OpenAiUsage};
+use llm_api::openai::{self, FinishReason, Usage as OpenAiUsage};
 use llm_api::{ApiError, Usage};
 use serde_json::value::RawValue;
 
@@ -228,7 +228,7 @@ impl Machine {
 
 impl Answer {
     fn take(&mut self, delta: llm_api::openai::ChunkDelta<'_>, out: &mut Vec<u8>) -> Result<(), ApiError> {
-        if let Some(thinking) = non_empty(delta.reasoning_content) {
+        if let Some(thinking) = non_empty(openai::reasoning(delta.reasoning_content, delta.reasoning)) {
             self.calls.flush(&mut self.message, out)?;
             self.message.thinking(out, thinking);
         }

@@ -3,7 +3,7 @@
 use llm_api::Dialect;
 use translate::End;
 
-use crate::reading::{read, text};
+use crate::reading::{Part, read, text};
 use crate::{other, translate};
 
 const MIB: usize = 1 << 20;
@@ -153,6 +153,28 @@ fn half_a_surrogate_pair_is_passed_on() {
     check(Dialect::OpenAi, &openai("content"), "text");
     check(Dialect::OpenAi, &openai("refusal"), "text");
     check(Dialect::OpenAi, &openai("reasoning_content"), "thinking");
+}
+
+/// DeepSeek's name for reasoning and the one that vLLM and OpenRouter use; servers between the two send both.
+#[test]
+fn reasoning_is_thinking_once_under_either_name() {
+    for delta in [
+        r#""reasoning_content":"hmm""#,
+        r#""reasoning":"hmm""#,
+        r#""reasoning":"hmm","reasoning_content":"hmm""#,
+        r#""reasoning":"hmm","reasoning_content":null"#,
+        r#""reasoning":"hmm","reasoning_content":"","content":"""#,
+        r#""reasoning":{"text":"hm"},"reasoning_content":"hmm""#,
+    ] {
+        let stream = format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{{delta}}}}}]}}\n\n\
+             data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"yes\",\"reasoning\":null}}}}]}}\n\ndata: [DONE]\n\n"
+        );
+        let (out, _, _) = translate(Dialect::OpenAi, true, [stream.as_bytes()]);
+        let answer = read(Dialect::Anthropic, true, &out).expect("a stream");
+        let parts = [Part::Thinking("hmm".to_owned()), Part::Text("yes".to_owned())];
+        assert_eq!(answer.parts, parts, "{delta}");
+    }
 }
 
 /// Servers in Go write an empty list as `null`, and a usage that is none is no reason to lose what stands beside it.

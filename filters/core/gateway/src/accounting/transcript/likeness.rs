@@ -32,7 +32,13 @@ impl Likeness {
         let [openai::ChunkChoice { index, delta: Some(delta), .. }] = chunk.choices.as_deref()? else {
             return None;
         };
-        let openai::ChunkDelta { content: Some(content), refusal: None, reasoning_content: None, .. } = delta
+        let openai::ChunkDelta {
+            content: Some(content),
+            refusal: None,
+            reasoning_content: None,
+            reasoning: None,
+            ..
+        } = delta
         else {
             return None;
         };

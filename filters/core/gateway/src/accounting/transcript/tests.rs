@@ -66,6 +66,23 @@ fn usage_that_is_a_text_or_of_a_part_is_no_report() {
 }
 
 #[test]
+fn reasoning_is_heard_under_either_name() {
+    let generated = |delta: &str| {
+        let stream =
+            format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{{delta}}}}}]}}\n\ndata: [DONE]\n\n");
+        heard(Dialect::OpenAi, &stream, 1_000).generated.map(|generated| generated.tokens())
+    };
+    for delta in [
+        r#""reasoning_content":"hello""#,
+        r#""reasoning":"hello""#,
+        r#""reasoning":"hello","reasoning_content":"hello""#,
+        r#""content":"","reasoning":"hello""#,
+    ] {
+        assert_eq!(generated(delta), Some(1), "{delta}");
+    }
+}
+
+#[test]
 fn an_event_too_large_to_be_read_ends_the_count_and_not_the_worker() {
     let text = "x".repeat(2 << 20);
     let stream = format!(
@@ -178,12 +195,13 @@ proptest! {
 fn chunk() -> impl Strategy<Value = String> {
     let text = prop_oneof![4 => "[a-z ]{0,9}", 1 => "[\"\\\\é\u{1}]{1,3}"];
     let padding = prop_oneof![Just(None), "[a-z]{0,9}".prop_map(Some), "[a-z\"]{0,9}".prop_map(Some)];
-    let kind = prop_oneof![12 => Just("content"), 1 => prop::sample::select(vec!["refusal", "reasoning_content", "role", "x"])];
+    let kind = prop_oneof![12 => Just("content"), 1 => prop::sample::select(vec!["refusal", "reasoning_content", "reasoning", "role", "x"])];
     let more = prop_oneof![
         12 => Just(""),
         1 => Just(r#","tool_calls":[{"index":0,"function":{"name":"f","arguments":"{}"}}]"#),
         1 => Just(r#","content":"twice""#),
         1 => Just(r#","refusal":"no""#),
+        1 => Just(r#","reasoning":"so""#),
     ];
     let usage = prop_oneof![12 => Just("null"), 1 => Just(r#"{"prompt_tokens":1,"completion_tokens":2}"#)];
     (0_u32..3, text, padding, kind, more, usage).prop_map(|(index, text, padding, kind, more, usage)| {
