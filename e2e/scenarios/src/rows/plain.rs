@@ -198,6 +198,20 @@ fn anthropic_clients() -> Vec<Row> {
         )
         .anthropic(once(), Reply::chunks(["Hel", "lo."])),
         Row::new(
+            "anthropic-client/a-beta-in-each-line",
+            &[Shape::AnthropicFirst],
+            message("hi").header("anthropic-beta", "b1").header("anthropic-beta", "b2"),
+            reply("Hello.", "anthropic", 1),
+        )
+        .anthropic(
+            once().check(|request, problems| {
+                let lines = request.headers.iter().filter(|(name, _)| name == "anthropic-beta");
+                let betas: Vec<_> = lines.map(|(_, value)| String::from_utf8_lossy(value)).collect();
+                problems.same("betas", &betas.join(","), &"b1,b2".to_owned());
+            }),
+            Reply::text("Hello."),
+        ),
+        Row::new(
             "anthropic-client/falls-back-to-openai",
             &[Shape::AnthropicFirst],
             message("hi"),

@@ -44,12 +44,16 @@ pub(crate) fn unknown_model(dialect: Dialect, asked: &str) -> Refusal {
     Refusal::new(dialect, error.with_param("model").with_code("model_not_found"))
 }
 
-/// A model in the dialect's list. When a configured model was made is not known: the epoch stands for that.
+/// A model in the dialect's list, with what the types of the SDKs require (`openai` 3.54, `anthropic` 2.12). When a configured model was made
+/// is not known: the epoch stands for that. That it is configured is what makes it active.
 fn entry(id: &str, owned_by: &str, dialect: Dialect) -> Value {
     match dialect {
         Dialect::OpenAi => json!({"id": id, "object": "model", "created": 0, "owned_by": owned_by}),
         Dialect::Anthropic => {
-            json!({"type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z"})
+            json!({
+                "type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z",
+                "lifecycle": "active",
+            })
         }
     }
 }

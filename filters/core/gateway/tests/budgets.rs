@@ -528,6 +528,79 @@ fn an_anthropic_stream_is_ended_block_by_block() {
 }
 
 #[test]
+fn an_anthropic_stream_is_ended_by_what_its_client_has_seen() {
+    const BEGIN: &str = r#"{"type":"message_start","message":{"id":"msg_7","model":"claude-3-opus","usage":{"input_tokens":9}}}"#;
+    let text = |index: u64| {
+        let delta = format!(
+            r#"{{"type":"content_block_delta","index":{index},"delta":{{"type":"text_delta","text":"{}"}}}}"#,
+            " word".repeat(400)
+        );
+        let begin = format!(
+            r#"{{"type":"content_block_start","index":{index},"content_block":{{"type":"text","text":""}}}}"#
+        );
+        [begin, delta]
+    };
+    let stop = r#"{"type":"content_block_stop","index":0}"#.to_owned();
+    let [block, words] = text(0);
+    let [next_block, next_words] = text(1);
+    let begin = BEGIN.to_owned();
+    // What came before, the chunk that says too much, and the events that end the stream.
+    for (before, chunk, end) in [
+        (vec![], vec![&begin, &block, &words], "message_start message_delta message_stop"),
+        (vec![&begin], vec![&block, &words], "message_delta message_stop"),
+        (vec![&begin, &block], vec![&words], "content_block_stop message_delta message_stop"),
+        (
+            vec![&begin, &block],
+            vec![&stop, &next_block, &next_words],
+            "content_block_stop message_delta message_stop",
+        ),
+        (vec![&begin, &block, &stop], vec![&next_block, &next_words], "message_delta message_stop"),
+    ] {
+        let worker =
+            budgets(r#"[{"name": "d", "hard_stop": true, "quota": {"amount": 300, "window": "day"}}]"#);
+        let mut host = worker.stream();
+        send(
+            &mut host,
+            MESSAGES,
+            "",
+            r#"{"model":"claude","stream":true,"max_tokens":50,"messages":[{"role":"user","content":"Hi."}]}"#,
+        );
+        host.response_headers(&[(":status", "200"), SSE, ("x-ai-provider", "anthropic")], false);
+        let written = |events: &[&String]| -> String {
+            let name = |event: &str| json(event.as_bytes())["type"].as_str().unwrap().to_owned();
+            events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", name(event))).collect()
+        };
+        for event in &before {
+            host.response_chunk(written(&[event]).as_bytes(), false);
+        }
+        let shown = host.client_side().body.len();
+        host.response_chunk(written(&chunk).as_bytes(), false);
+        let seen = String::from_utf8(host.client_side().body[shown..].to_vec()).unwrap();
+        let data: Vec<_> = seen.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+        let events: Vec<_> = data.iter().map(|data| json(data.as_bytes())).collect();
+        let names: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+        assert_eq!(names.join(" "), end, "{before:?}");
+        if names[0] == "content_block_stop" {
+            assert_eq!(events[0]["index"], 0, "{before:?}");
+        }
+        if names[0] == "message_start" {
+            let message = &events[0]["message"];
+            assert_eq!(
+                *message,
+                serde_json::json!({
+                    "id": "msg_7", "type": "message", "role": "assistant", "model": "claude", "content": [],
+                    "stop_reason": null, "stop_sequence": null,
+                    "usage": {
+                        "input_tokens": 9, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
+                        "output_tokens": 0,
+                    },
+                })
+            );
+        }
+    }
+}
+
+#[test]
 fn callers_without_a_name_are_one() {
     let worker = with(&format!(
         r#"{{"counting": {{"mode": "exact"}}, "budgets": {{"limits": [{{"name": "user-day", "per": ["user"], "quota": {{"amount": {}, "window": "day"}}}}]}}}}"#,

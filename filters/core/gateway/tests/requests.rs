@@ -293,6 +293,14 @@ fn models_are_listed_in_the_clients_dialect() {
     );
     let body = json(&host.reply().unwrap().body);
     assert_eq!((&body["has_more"], &body["first_id"]), (&false.into(), &"gpt-4".into()));
+    // Every member that the SDKs' types require.
+    assert_eq!(
+        body["data"][0],
+        serde_json::json!({
+            "type": "model", "id": "gpt-4", "display_name": "gpt-4", "created_at": "1970-01-01T00:00:00Z",
+            "lifecycle": "active",
+        })
+    );
 
     for (path, status) in
         [("/v1/models/gpt-4", 200), ("/v1/models/gpt-4o-mini", 200), ("/v1/models/nope", 404)]

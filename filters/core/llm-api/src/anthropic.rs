@@ -212,7 +212,8 @@ pub struct StreamEvent<'a> {
     pub content_block: Option<ContentBlock<'a>>,
     /// What is new in the block, or in the message.
     pub delta: Option<Delta<'a>>,
-    /// Cumulative usage.
+    /// Cumulative usage. What is no usage is none, and costs nobody the event.
+    #[serde(deserialize_with = "count::report")]
     pub usage: Option<Usage>,
     /// `{"type", "message"}`.
     pub error: Option<&'a RawValue>,
@@ -228,6 +229,7 @@ pub struct MessageStart<'a> {
     /// The model as the provider names it.
     pub model: Option<Text<'a>>,
     /// The prompt's usage, and a first token or so.
+    #[serde(deserialize_with = "count::report")]
     pub usage: Option<Usage>,
 }
 

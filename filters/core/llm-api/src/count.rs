@@ -3,9 +3,10 @@
 use std::fmt;
 
 use serde::{
-    Deserializer,
-    de::{self, IgnoredAny},
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned, IgnoredAny},
 };
+use serde_json::value::RawValue;
 
 use crate::Members;
 
@@ -18,6 +19,16 @@ pub(crate) fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64,
 /// Reads a count that may be absent: `null` is as good as absent, everything else as in [`lenient`].
 pub(crate) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     deserializer.deserialize_option(OptionalCount)
+}
+
+/// Reads usage that may be absent; what is none, or cannot be read, is absent.
+pub(crate) fn report<'de, D: Deserializer<'de>, U: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<U>, D::Error> {
+    let usage = Option::<&RawValue>::deserialize(deserializer)?;
+    // An array is taken for a struct, too.
+    let usage = usage.filter(|usage| usage.get().starts_with('{'));
+    Ok(usage.and_then(|usage| serde_json::from_str(usage.get()).ok()))
 }
 
 /// A count as most are written, in digits; `None` where it takes a parser to say what it is, and where there is one already.

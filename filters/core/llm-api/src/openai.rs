@@ -220,9 +220,10 @@ pub struct Chunk<'a> {
     pub id: Option<Text<'a>>,
     /// The model as the provider names it.
     pub model: Option<Text<'a>>,
-    /// Empty in the usage chunk, and in the first chunk of some servers.
-    pub choices: Vec<ChunkChoice<'a>>,
-    /// `null` but for the last chunk.
+    /// Empty in the usage chunk, and in the first chunk of some servers; `null` with servers in Go, which write an empty list so.
+    pub choices: Option<Vec<ChunkChoice<'a>>>,
+    /// `null` but for the last chunk. What is no usage is none, and costs nobody the chunk.
+    #[serde(deserialize_with = "count::report")]
     pub usage: Option<Usage>,
     /// An error inside the stream; truthy means that nothing good follows.
     pub error: Option<&'a RawValue>,
@@ -248,14 +249,25 @@ pub struct ChunkDelta<'a> {
     /// `assistant`, in the first chunk.
     #[serde(borrow)]
     pub role: Option<Text<'a>>,
-    /// A JSON string, or `null`.
-    pub content: Option<Text<'a>>,
-    /// A refusal's text.
-    pub refusal: Option<Text<'a>>,
-    /// Reasoning, in the field that DeepSeek introduced and most compatible servers use.
-    pub reasoning_content: Option<Text<'a>>,
+    /// A JSON string, or `null`. As it is written, for it may be half of a surrogate pair, which is no text by itself.
+    pub content: Option<&'a RawValue>,
+    /// A refusal's text; a JSON string.
+    pub refusal: Option<&'a RawValue>,
+    /// Reasoning, in the field that DeepSeek introduced; a JSON string.
+    pub reasoning_content: Option<&'a RawValue>,
+    /// The same, in the field that OpenRouter and vLLM use; some servers send both.
+    pub reasoning: Option<&'a RawValue>,
     /// Tool calls, piece by piece.
     pub tool_calls: Option<Vec<&'a RawValue>>,
     /// The function call of the API before tools.
     pub function_call: Option<&'a RawValue>,
+}
+
+/// The model's reasoning, under either name that servers have for it: a JSON string that is not empty.
+pub fn reasoning<'a>(
+    reasoning_content: Option<&'a RawValue>,
+    reasoning: Option<&'a RawValue>,
+) -> Option<&'a RawValue> {
+    let says_something = |json: &&RawValue| json.get().starts_with('"') && json.get() != "\"\"";
+    reasoning_content.filter(says_something).or_else(|| reasoning.filter(says_something))
 }

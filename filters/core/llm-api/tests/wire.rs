@@ -73,14 +73,15 @@ fn chunks_of_openais_stream() {
         (chunk.id.as_deref(), chunk.model.as_deref(), chunk.usage),
         (Some("chatcmpl-1"), Some("gpt-4o"), None)
     );
-    let delta = chunk.choices[0].delta.as_ref().unwrap();
-    assert_eq!((delta.role.as_deref(), delta.content.as_deref()), (Some("assistant"), Some("Hi")));
+    let choices = chunk.choices.unwrap();
+    let delta = choices[0].delta.as_ref().unwrap();
+    assert_eq!((delta.role.as_deref(), delta.content.unwrap().get()), (Some("assistant"), "\"Hi\""));
 
     let last: Chunk<'_> = serde_json::from_str(
         r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}}"#,
     )
     .unwrap();
-    assert!(last.choices.is_empty());
+    assert!(last.choices.unwrap().is_empty());
     assert_eq!(last.usage.unwrap().total_tokens, 6);
 }
 

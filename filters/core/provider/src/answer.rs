@@ -115,11 +115,6 @@ pub(crate) fn begin(
     let state = State::Finished;
     let mut answer = Answer { attempt, headers, max_body_bytes, id_seed, now, reported: None, state };
     match kind {
-        Kind::PassedAsItIs => {
-            let headers = response_headers::answer(&answer.attempt, &answer.headers, Length::AsItIs);
-            out.emit(Effect::ReplaceResponseHeaders(&headers));
-            return (None, Flow::Continue);
-        }
         Kind::Failure(status) if end_of_stream => {
             let error = answer.provider_error(status, b"");
             let (_, flow) = answer.fail(status, &error, Body::None, out);
@@ -129,6 +124,11 @@ pub(crate) fn begin(
             let error = unusable("answered without a body");
             let (_, flow) = answer.fail(error.status(), &error, Body::None, out);
             return (None, flow);
+        }
+        Kind::PassedAsItIs => {
+            let headers = response_headers::answer(&answer.attempt, &answer.headers, Length::AsItIs);
+            out.emit(Effect::ReplaceResponseHeaders(&headers));
+            return (None, Flow::Continue);
         }
         Kind::Unusable(error) => answer.state = State::Refusing(error),
         Kind::Failure(status) => answer.state = State::Collecting(Whole::Failure(status)),

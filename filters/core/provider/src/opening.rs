@@ -166,9 +166,9 @@ impl Sources {
         }
     }
 
-    /// A header as the client sent it, if it is one that later attempts would know too.
-    pub(crate) fn client(&self, name: &str) -> Option<&[u8]> {
-        self.client.bytes(name).filter(|_| request_headers::is_keepable(name.as_bytes()))
+    /// The lines of a header as the client sent them, if it is one that later attempts would know too.
+    pub(crate) fn client<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.client.lines(name).filter(|_| request_headers::is_keepable(name.as_bytes()))
     }
 
     /// The length of the body as every attempt gets it, where it is known.

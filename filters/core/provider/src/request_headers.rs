@@ -42,7 +42,7 @@ pub(crate) fn rebuild(
     let configured = provider.pass_request_headers.iter().map(String::as_str);
     for name in ALWAYS_PASSED.iter().chain(own).copied().chain(configured) {
         let ours = headers.bytes(name).is_some() || provider.headers.iter().any(|(ours, _)| ours == name);
-        if let Some(value) = sources.client(name).filter(|_| !ours) {
+        for value in sources.client(name).filter(|_| !ours) {
             headers.push(name, value);
         }
     }

@@ -58,7 +58,8 @@ fn build(attempt: &Attempt, upstream: &Headers, status: Vec<u8>, length: Length)
         headers.push(request_id_name(attempt.dialect()), id);
     }
     for name in &attempt.upstream.provider.pass_response_headers {
-        if let Some(value) = upstream.bytes(name).filter(|_| headers.bytes(name).is_none()) {
+        let is_new = headers.bytes(name).is_none();
+        for value in upstream.lines(name).filter(|_| is_new) {
             headers.push(name, value);
         }
     }

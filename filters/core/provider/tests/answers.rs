@@ -233,6 +233,9 @@ fn an_answer_that_is_none_is_a_failure_that_is_retried() {
     let got =
         answer(&mut host, &[(":status", "200"), ("content-type", "text/html")], &[b"<html>Sign in</html>"]);
     assert_eq!(header(&got, ":status"), Some("502"), "also where the answer would not be read");
+    let mut host = sent("openai", Dialect::OpenAi, false);
+    let got = answer(&mut host, &[(":status", "200"), JSON, ("content-length", "0")], &[]);
+    assert_eq!(header(&got, ":status"), Some("502"), "nor is one that its headers end");
 }
 
 #[test]

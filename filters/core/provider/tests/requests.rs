@@ -275,6 +275,36 @@ fn an_anthropic_client_keeps_its_version_towards_anthropic() {
 }
 
 #[test]
+fn every_line_of_a_header_that_is_passed_goes_on() {
+    let passing = upstreams(
+        "anthropic",
+        object!({"pass_request_headers": ["x-tag"], "pass_response_headers": ["x-note"]}),
+    );
+    let lines = |message: &Message, name: &str| -> Vec<Vec<u8>> {
+        let headers = message.headers.as_ref().unwrap().iter();
+        headers.filter(|(each, _)| *each == name).map(|(_, value)| value.to_vec()).collect()
+    };
+    let mut headers = client_headers();
+    // Anthropic takes a list as well as a line for each.
+    headers.extend([("anthropic-beta", "b1"), ("anthropic-beta", "b2"), ("x-tag", "1"), ("x-tag", "2")]);
+    let body = br#"{"model":"gpt-4","max_tokens":5,"messages":[]}"#;
+    let mut first = attempt(&passing, state(&context(Dialect::Anthropic, false)));
+    let sent = first.request(&headers, &[body]);
+    let mut second = attempt(&passing, first.state().clone());
+    second.attempt = 2;
+    for sent in [
+        sent,
+        second.request(&[(":method", "POST"), (":scheme", "https"), (":path", "/v1/messages")], &[body]),
+    ] {
+        assert_eq!(lines(&sent, "anthropic-beta"), [b"b1", b"b2"]);
+        assert_eq!(lines(&sent, "x-tag"), [b"1", b"2"]);
+    }
+    let headers = [(":status", "200"), common::JSON, ("x-note", "1"), ("x-note", "2")];
+    let got = first.response(&headers, &[b"{}"]);
+    assert_eq!(lines(&got, "x-note"), [b"1", b"2"]);
+}
+
+#[test]
 fn trailers_go_nowhere() {
     let mut host = attempt(&upstreams("anthropic", object!({})), state(&context(Dialect::OpenAi, false)));
     let sent = host.request_with_trailers(&client_headers(), &[&body(false)]);

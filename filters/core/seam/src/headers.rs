@@ -70,6 +70,11 @@ impl Headers {
         Some(self.value(*found))
     }
 
+    /// Every value under that lower-case name: a list may come in several lines (RFC 9110, section 5.3).
+    pub fn lines<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.raw().filter(move |(each, _)| *each == name.as_bytes()).map(|(_, value)| value)
+    }
+
     /// The first value under that lower-case name, where it is UTF-8.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.bytes(name).and_then(|value| std::str::from_utf8(value).ok())

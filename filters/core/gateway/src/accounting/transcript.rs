@@ -33,6 +33,16 @@ pub(crate) struct Transcript {
     notes: Notes,
     /// More tokens than this may not be generated: then every event is read as it comes.
     most: Option<u64>,
+    /// What the client has of the message before the chunk that was read last; only of a stream that may be ended here.
+    shown: Shown,
+}
+
+/// How far an Anthropic message has come.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    begun: bool,
+    /// The content block that has begun and not ended.
+    open_block: Option<u64>,
 }
 
 /// Whether a stream may go on.
@@ -64,11 +74,12 @@ struct Notes {
     over: bool,
     /// Made with the first text.
     completion: Option<Completion>,
-    /// What OpenAI's chunks say of the whole: the id of the answer, and how many choices there are.
+    /// The id of the answer.
     id: Option<String>,
+    /// How many choices OpenAI's chunks speak of.
     choices: u32,
-    /// Anthropic's content block that has begun and not ended.
-    open_block: Option<u64>,
+    /// How far Anthropic's message has come.
+    message: Shown,
     /// How OpenAI's chunks of text look.
     likeness: Option<Likeness>,
 }
@@ -76,7 +87,8 @@ struct Notes {
 impl Transcript {
     pub(crate) const fn new(dialect: Dialect) -> Self {
         let notes = Notes::new(dialect);
-        Self { dialect, held: Vec::new(), events: Decoder::new(MAX_EVENT_BYTES), notes, most: None }
+        let shown = Shown { begun: false, open_block: None };
+        Self { dialect, held: Vec::new(), events: Decoder::new(MAX_EVENT_BYTES), notes, most: None, shown }
     }
 
     /// The same, of a stream that may not say more than so many tokens.
@@ -87,6 +99,7 @@ impl Transcript {
     /// Takes the next bytes, and says whether the stream has said more than it may. A count is only begun where text is collected.
     pub(crate) fn push(&mut self, chunk: &[u8], begin: &dyn Fn() -> Option<Completion>) -> Heard {
         if let Some(most) = self.most {
+            self.shown = self.notes.message;
             self.read(chunk, begin);
             let said = self.notes.completion.as_mut().map_or(0, |completion| completion.generated().tokens());
             return if said > most && !self.notes.over { Heard::TooMuch } else { Heard::Enough };
@@ -102,10 +115,13 @@ impl Transcript {
         Heard::Enough
     }
 
-    /// What ends the stream where it is, as if the model had reached its limit of tokens, for a client that asked for that model.
+    /// What ends the stream in the place of the last chunk, as if the model had reached its limit of tokens, for a client that asked for that
+    /// model. An event that was only in that chunk is none for the client: Anthropic's SDKs do not take the end of a block, or of a message,
+    /// whose beginning they have not seen.
     pub(crate) fn ending(&mut self, model: &str) -> Vec<u8> {
         let mut out = Vec::new();
-        let Notes { dialect, id, choices, open_block, completion, .. } = &mut self.notes;
+        let Shown { begun, open_block } = self.shown;
+        let Notes { dialect, id, choices, completion, anthropic, .. } = &mut self.notes;
         match dialect {
             Dialect::OpenAi => {
                 let choices: Vec<_> = (0..*choices)
@@ -123,7 +139,18 @@ impl Transcript {
                 let mut event = |name, data: serde_json::Value| {
                     sse::write_event(&mut out, Some(name), data.to_string().as_bytes());
                 };
-                if let Some(index) = open_block.take() {
+                if !begun {
+                    let usage = Usage { output: 0, reasoning: 0, ..anthropic.unwrap_or_default().into() };
+                    event(
+                        "message_start",
+                        json!({"type": "message_start", "message": {
+                            "id": id.as_deref().unwrap_or("msg_stopped"), "type": "message", "role": "assistant",
+                            "model": model, "content": [], "stop_reason": null, "stop_sequence": null,
+                            "usage": anthropic::Usage::from(usage),
+                        }}),
+                    );
+                }
+                if let Some(index) = open_block {
                     event("content_block_stop", json!({"type": "content_block_stop", "index": index}));
                 }
                 event(
@@ -302,7 +329,7 @@ impl Notes {
             completion: None,
             id: None,
             choices: 1,
-            open_block: None,
+            message: Shown { begun: false, open_block: None },
             likeness: None,
         }
     }
@@ -335,17 +362,17 @@ impl Notes {
         if self.id.is_none() {
             self.id = chunk.id.as_deref().map(str::to_owned);
         }
-        for choice in chunk.choices {
+        for choice in chunk.choices.into_iter().flatten() {
             let number = u32::try_from(choice.index).unwrap_or(u32::MAX);
             self.choices = number.saturating_add(1).clamp(self.choices, MOST_CHOICES);
             let delta = choice.delta.unwrap_or_default();
             let texts = [
                 (Said::Text, delta.content),
-                (Said::Reasoning, delta.reasoning_content),
+                (Said::Reasoning, openai::reasoning(delta.reasoning_content, delta.reasoning)),
                 (Said::Refusal, delta.refusal),
             ];
             for (said, text) in texts {
-                self.say(number, said, text.as_deref(), begin);
+                self.say(number, said, text.and_then(string).as_deref(), begin);
             }
             for call in delta.tool_calls.into_iter().flatten() {
                 if let Ok(ToolCall { index, function }) = serde_json::from_str(call.get()) {
@@ -372,19 +399,23 @@ impl Notes {
     fn take_event(&mut self, data: &[u8], begin: &dyn Fn() -> Option<Completion>) {
         use anthropic::EventKind;
         let Ok(event) = serde_json::from_slice::<anthropic::StreamEvent<'_>>(data) else { return };
-        let usage = event.message.and_then(|message| message.usage).or(event.usage);
+        let message = event.message.unwrap_or_default();
+        if self.id.is_none() {
+            self.id = message.id.as_deref().map(str::to_owned);
+        }
+        let usage = message.usage.or(event.usage);
         if let Some(usage) = usage {
             self.anthropic = Some(self.anthropic.unwrap_or_default().updated_by(usage));
         }
         match event.kind {
-            EventKind::ContentBlockStart => self.open_block = Some(event.index),
-            EventKind::ContentBlockStop => self.open_block = None,
+            EventKind::MessageStart => self.message.begun = true,
+            EventKind::ContentBlockStart => self.message.open_block = Some(event.index),
+            EventKind::ContentBlockStop => self.message.open_block = None,
             _ => {}
         }
         let call = u32::try_from(event.index).unwrap_or(u32::MAX);
         let mut say = |said, text: Option<&RawValue>| {
-            let text = text.and_then(|text| serde_json::from_str::<Text<'_>>(text.get()).ok());
-            self.say(0, said, text.as_deref(), begin);
+            self.say(0, said, text.and_then(string).as_deref(), begin);
         };
         if let Some(block) = event.content_block {
             say(Said::Text, block.text);
@@ -412,6 +443,11 @@ impl Notes {
             completion.push(choice, said, text);
         }
     }
+}
+
+/// The text of a JSON string; none where it is no string, or half of a surrogate pair.
+fn string(json: &RawValue) -> Option<Text<'_>> {
+    serde_json::from_str(json.get()).ok()
 }
 
 /// A piece of a tool's call, as OpenAI streams it.

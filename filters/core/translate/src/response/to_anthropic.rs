@@ -31,8 +31,8 @@ pub(super) fn translate(body: &str, options: &ResponseOptions<'_>) -> Result<Tra
     let usage = lenient::<openai::Usage>(completion.usage).map(Usage::from);
     let refusal = text(message.refusal)?;
     let ending = Ending::of(choice.finish_reason.as_deref(), refusal.is_some());
-    let thinking =
-        message.reasoning_content.filter(|thinking| json::is_string(thinking) && !json::is_blank(thinking));
+    let thinking = openai::reasoning(message.reasoning_content, message.reasoning);
+    let thinking = thinking.filter(|thinking| !json::is_blank(thinking));
     let thinking = thinking.map(|thinking| Block::Thinking { thinking, signature: "" });
     let texts = [text(message.content)?, refusal].into_iter().flatten().map(|text| Block::Text { text });
     let answer = Message {
@@ -110,8 +110,10 @@ struct ChoiceMessage<'a> {
     #[serde(borrow)]
     content: Option<&'a RawValue>,
     refusal: Option<&'a RawValue>,
-    /// Reasoning, in the field that DeepSeek introduced and most compatible servers use.
+    /// Reasoning, in the field that DeepSeek introduced.
     reasoning_content: Option<&'a RawValue>,
+    /// The same, in the field that OpenRouter and vLLM use.
+    reasoning: Option<&'a RawValue>,
     tool_calls: Option<Vec<&'a RawValue>>,
     function_call: Option<&'a RawValue>,
 }

@@ -53,10 +53,11 @@ impl<'a> Event<'a> {
         if data.is_empty() {
             return Some(Self::Nothing);
         }
-        let Ok(event) = serde_json::from_slice::<StreamEvent<'a>>(data) else {
-            // An error that cannot be read is one all the same.
-            return (event.name == Some(b"error")).then(|| Self::Error(error::of_provider(data)));
-        };
+        // An error by name is one to Anthropic's SDKs, whatever its data says, and whether it can be read.
+        if event.name == Some(b"error") {
+            return Some(Self::Error(error::of_provider(data)));
+        }
+        let event = serde_json::from_slice::<StreamEvent<'a>>(data).ok()?;
         Some(match event.kind {
             EventKind::MessageStart => {
                 let message = event.message?;

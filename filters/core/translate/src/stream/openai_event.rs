@@ -7,6 +7,7 @@ use llm_api::{ApiError, Text};
 use serde::Deserialize;
 
 use super::error;
+use crate::json;
 
 /// What one event says.
 #[derive(Debug)]
@@ -67,15 +68,22 @@ impl<'a> Event<'a> {
             // What is no chunk may still be an error, and that must not be passed over.
             return error::is_in(event.data).then(|| Self::Error(error::of_provider(event.data)));
         };
-        if chunk.error.is_some_and(error::is_truthy) || (chunk.choices.is_empty() && error::is_in(event.data))
-        {
+        let choices = chunk.choices.unwrap_or_default();
+        if chunk.error.is_some_and(error::is_truthy) || (choices.is_empty() && error::is_in(event.data)) {
             return Some(Self::Error(error::of_provider(event.data)));
         }
         let mut ours = None;
         let mut others = 0_u32;
-        for choice in chunk.choices {
+        for choice in choices {
             if choice.index == 0 && ours.is_none() {
                 let delta = choice.delta.unwrap_or_default();
+                if ![delta.content, delta.refusal, delta.reasoning_content]
+                    .into_iter()
+                    .flatten()
+                    .all(json::is_string)
+                {
+                    return None;
+                }
                 ours = Some(Choice { delta, finish_reason: choice.finish_reason });
             } else {
                 others = others.saturating_add(1);

@@ -3,8 +3,9 @@
 use std::mem;
 
 use llm_api::anthropic::{StopReason, Usage as AnthropicUsage};
-use llm_api::openai::{FinishReason, Usage as OpenAiUsage};
-use llm_api::{ApiError, Text, Usage};
+use llm_api::openai::{self, FinishReason, Usage as OpenAiUsage};
+use llm_api::{ApiError, Usage};
+use serde_json::value::RawValue;
 
 use super::anthropic_writer::{self, MessageWriter};
 use super::openai_event::{Choice, Event, ToolFragment};
@@ -227,15 +228,15 @@ impl Machine {
 
 impl Answer {
     fn take(&mut self, delta: llm_api::openai::ChunkDelta<'_>, out: &mut Vec<u8>) -> Result<(), ApiError> {
-        if let Some(thinking) = non_empty(delta.reasoning_content.as_ref()) {
+        if let Some(thinking) = non_empty(openai::reasoning(delta.reasoning_content, delta.reasoning)) {
             self.calls.flush(&mut self.message, out)?;
             self.message.thinking(out, thinking);
         }
-        if let Some(text) = non_empty(delta.content.as_ref()) {
+        if let Some(text) = non_empty(delta.content) {
             self.calls.flush(&mut self.message, out)?;
             self.message.text(out, text);
         }
-        if let Some(text) = non_empty(delta.refusal.as_ref()) {
+        if let Some(text) = non_empty(delta.refusal) {
             self.refusal = Refusal::Seen;
             self.calls.flush(&mut self.message, out)?;
             self.message.text(out, text);
@@ -251,8 +252,8 @@ impl Answer {
     }
 }
 
-fn non_empty<'a>(text: Option<&'a Text<'_>>) -> Option<JsonString<'a>> {
-    text.map(|text| JsonString::Plain(text)).filter(|text| !text.is_empty())
+fn non_empty(text: Option<&RawValue>) -> Option<JsonString<'_>> {
+    text.and_then(JsonString::new).filter(|text| !text.is_empty())
 }
 
 impl Finish {

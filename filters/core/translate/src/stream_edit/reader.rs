@@ -167,9 +167,10 @@ impl Reader {
         let usage = cursor::find_member(data, "usage")?;
         let is_report = data.get(usage.value.start) == Some(&b'{');
         let choices = cursor::find(data, &["choices"]).and_then(|choices| data.get(choices));
-        let no_choice = choices.is_none_or(
-            |choices| matches!(choices, [b'[', inside @ .., b']'] if inside.trim_ascii().is_empty()),
-        );
+        let no_choice = choices.is_none_or(|choices| match choices {
+            [b'[', inside @ .., b']'] => inside.trim_ascii().is_empty(),
+            other => other == b"null",
+        });
         Some(if is_report && no_choice { Unasked::Event } else { Unasked::Member(usage.whole) })
     }
 

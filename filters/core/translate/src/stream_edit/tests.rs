@@ -104,6 +104,7 @@ fn usage_that_nobody_asked_for_goes_without_a_trace() {
          data: {\"id\":\"c\",\"usage\":null,\"model\":\"m\",\"choices\":[{\"delta\":{\"usage\":1}}]}\n\n\
          data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[],\"prompt_filter_results\":[],\"usage\":null}\n\n\
          data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[ ],\"usage\":{\"total_tokens\":3}}\n\n\
+         data: {\"id\":\"c\",\"model\":\"m\",\"choices\":null,\"usage\":{\"total_tokens\":3}}\n\n\
          data: [DONE]\n\n",
         "data: {\"id\":\"c\",\"model\":\"gpt-4\",\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n\
          data: {\"id\":\"c\",\"model\":\"gpt-4\",\"choices\":[{\"delta\":{\"content\":\",\\\"usage\\\":null}\"}}]}\n\n\

@@ -3,7 +3,7 @@
 use llm_api::Dialect;
 use translate::End;
 
-use crate::reading::{read, text};
+use crate::reading::{Part, read, text};
 use crate::{other, translate};
 
 const MIB: usize = 1 << 20;
@@ -127,19 +127,85 @@ fn calls_are_told_apart_however_they_are_numbered() {
     }
 }
 
-/// Anthropic's text is passed on as it came, so a pair that is split over two deltas is whole again for a client that joins them.
+/// Text is passed on as it came, so a pair that is split over two deltas is whole again for a client that joins them.
 #[test]
 fn half_a_surrogate_pair_is_passed_on() {
-    let event = |text: &str| {
+    let anthropic = |text: &str| {
         format!(
             "data: {{\"type\":\"content_block_delta\",\"delta\":{{\"type\":\"text_delta\",\"text\":\"{text}\"}}}}\n\n"
         )
     };
-    let stream = event("\\ud83e") + &event("\\udd80");
-    let (out, _, translator) = translate(Dialect::Anthropic, true, [stream.as_bytes()]);
-    let out = String::from_utf8(out).expect("UTF-8");
-    assert!(out.contains("\"content\":\"\\ud83e\"") && out.contains("\"content\":\"\\udd80\""), "{out}");
-    assert_eq!(translator.skipped().malformed, 0);
+    let openai = |member: &'static str| {
+        move |text: &str| {
+            format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"{member}\":\"{text}\"}}}}]}}\n\n")
+        }
+    };
+    let check = |provider, event: &dyn Fn(&str) -> String, member: &str| {
+        let stream = event("\\ud83e") + &event("\\udd80");
+        let (out, _, translator) = translate(provider, true, [stream.as_bytes()]);
+        let out = String::from_utf8(out).expect("UTF-8");
+        for half in ["\\ud83e", "\\udd80"] {
+            assert!(out.contains(&format!("\"{member}\":\"{half}\"")), "{out}");
+        }
+        assert_eq!(translator.skipped().malformed, 0);
+    };
+    check(Dialect::Anthropic, &anthropic, "content");
+    check(Dialect::OpenAi, &openai("content"), "text");
+    check(Dialect::OpenAi, &openai("refusal"), "text");
+    check(Dialect::OpenAi, &openai("reasoning_content"), "thinking");
+}
+
+/// DeepSeek's name for reasoning and the one that vLLM and OpenRouter use; servers between the two send both.
+#[test]
+fn reasoning_is_thinking_once_under_either_name() {
+    for delta in [
+        r#""reasoning_content":"hmm""#,
+        r#""reasoning":"hmm""#,
+        r#""reasoning":"hmm","reasoning_content":"hmm""#,
+        r#""reasoning":"hmm","reasoning_content":null"#,
+        r#""reasoning":"hmm","reasoning_content":"","content":"""#,
+        r#""reasoning":{"text":"hm"},"reasoning_content":"hmm""#,
+    ] {
+        let stream = format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{{delta}}}}}]}}\n\n\
+             data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"yes\",\"reasoning\":null}}}}]}}\n\ndata: [DONE]\n\n"
+        );
+        let (out, _, _) = translate(Dialect::OpenAi, true, [stream.as_bytes()]);
+        let answer = read(Dialect::Anthropic, true, &out).expect("a stream");
+        let parts = [Part::Thinking("hmm".to_owned()), Part::Text("yes".to_owned())];
+        assert_eq!(answer.parts, parts, "{delta}");
+    }
+}
+
+/// Servers in Go write an empty list as `null`, and a usage that is none is no reason to lose what stands beside it.
+#[test]
+fn odd_lists_and_odd_usage_cost_nothing_else() {
+    let chunk = |members: &str| format!("data: {{{members}}}\n\n");
+    let hello = r#""choices":[{"index":0,"delta":{"content":"hello"},"finish_reason":"stop"}]"#;
+    let report = r#""choices":null,"usage":{"prompt_tokens":7,"completion_tokens":3}"#;
+    for usage in ["null", "false", "\"\"", "[]", "[1,2,3]", "{\"prompt_tokens_details\":7}"] {
+        let stream = chunk(&format!("{hello},\"usage\":{usage}")) + &chunk(report) + "data: [DONE]\n\n";
+        let (out, end, translator) = translate(Dialect::OpenAi, true, [stream.as_bytes()]);
+        let answer = read(Dialect::Anthropic, true, &out).expect("a stream");
+        assert_eq!((text(&answer).as_str(), end), ("hello", End::Complete), "{usage}");
+        assert_eq!(translator.usage().map(|usage| (usage.input, usage.output)), Some((7, 3)), "{usage}");
+
+        let event = |data: &str| format!("data: {data}\n\n");
+        let stream = [
+            format!(r#"{{"type":"message_start","message":{{"id":"msg_1","usage":{usage}}}}}"#),
+            r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":"hello"}}"#.to_owned(),
+            format!(r#"{{"type":"message_delta","delta":{{"stop_reason":"max_tokens"}},"usage":{usage}}}"#),
+            r#"{"type":"message_stop"}"#.to_owned(),
+        ];
+        let stream: String = stream.iter().map(|data| event(data)).collect();
+        let (out, end, _) = translate(Dialect::Anthropic, false, [stream.as_bytes()]);
+        let answer = read(Dialect::OpenAi, false, &out).expect("a stream");
+        assert_eq!(
+            (answer.id.as_deref(), answer.reason.as_deref(), end),
+            (Some("chatcmpl-1"), Some("length"), End::Complete),
+            "{usage}"
+        );
+    }
 }
 
 #[test]

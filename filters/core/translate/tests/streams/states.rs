@@ -78,6 +78,8 @@ const CITATION: &str = "data: {\"type\":\"content_block_delta\",\"index\":0,\"de
 const ERROR: &str =
     "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"m\"}}\n\n";
 const UNREADABLE_ERROR: &str = "event: error\ndata: oh no\n\n";
+const UNTYPED_ERROR: &str =
+    "event: error\ndata: {\"error\":{\"type\":\"overloaded_error\",\"message\":\"m\"}}\n\n";
 const MALFORMED: &str = "data: {\"type\":\"content_block_delta\"}\n\n";
 
 #[test]
@@ -97,7 +99,8 @@ fn anthropic_to_openai() {
         ("input_json_delta", TOOL_INPUT), ("content_block_stop", STOP), ("message_delta", REASON),
         ("message_delta without a reason", NO_REASON), ("message_stop", MESSAGE_STOP), ("ping", PING),
         ("an unknown event", UNKNOWN), ("a server's tool", SERVER_TOOL), ("a citation", CITATION), ("error", ERROR),
-        ("an error that cannot be read", UNREADABLE_ERROR), ("a malformed event", MALFORMED),
+        ("an error that cannot be read", UNREADABLE_ERROR), ("an error by name alone", UNTYPED_ERROR),
+        ("a malformed event", MALFORMED),
     ];
     let broken = ("", Broken);
     let whole = ("", Complete);
@@ -118,6 +121,7 @@ fn anthropic_to_openai() {
         &[broken,              broken,             broken,             broken,               whole, broken],
         &[("error", Broken),   ("error", Broken),  ("error", Broken),  ("error", Broken),    whole, broken],
         &[broken,              broken,             broken,             broken,               whole, broken],
+        &[("error", Broken),   ("error", Broken),  ("error", Broken),  ("error", Broken),    whole, broken],
         &[("error", Broken),   ("error", Broken),  ("error", Broken),  ("error", Broken),    whole, broken],
         &[("error", Broken),   ("error", Broken),  ("error", Broken),  ("error", Broken),    whole, broken],
         &[broken,              broken,             broken,             broken,               whole, broken],

@@ -1,7 +1,5 @@
 //! The events of a stream are alike but for their text: what was learnt from one that was parsed reads the next without parsing it.
 
-use std::borrow::Cow;
-
 use llm_api::{openai, plain_string};
 
 /// The bytes that chunks have in common which bring a piece of one choice's text and nothing else.
@@ -31,15 +29,21 @@ impl Likeness {
         if data.len() > MOST_BYTES {
             return None;
         }
-        let [openai::ChunkChoice { index, delta: Some(delta), .. }] = chunk.choices.as_slice() else {
+        let [openai::ChunkChoice { index, delta: Some(delta), .. }] = chunk.choices.as_deref()? else {
             return None;
         };
-        let openai::ChunkDelta { content: Some(content), refusal: None, reasoning_content: None, .. } = delta
+        let openai::ChunkDelta {
+            content: Some(content),
+            refusal: None,
+            reasoning_content: None,
+            reasoning: None,
+            ..
+        } = delta
         else {
             return None;
         };
-        let (Cow::Borrowed(text), None, None, None) =
-            (&content.0, &delta.tool_calls, &delta.function_call, &chunk.usage)
+        let (Some(text), None, None, None) =
+            (content.get().strip_prefix('"'), &delta.tool_calls, &delta.function_call, &chunk.usage)
         else {
             return None;
         };

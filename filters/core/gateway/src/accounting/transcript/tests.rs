@@ -36,6 +36,8 @@ fn the_last_report_of_a_stream_counts_wherever_and_however_it_stands() {
         vec![REPORT, quoted, "data: [DONE]"],
         vec![REPORT, quoted, ": a comment", quoted, quoted, quoted, "data: [DONE]"],
         vec![REPORT],
+        vec![r#"data: {"choices":null,"usage":{"prompt_tokens":7,"completion_tokens":3}}"#, "data: [DONE]"],
+        vec![REPORT, r#"data: {"choices":[],"usage":false}"#, "data: [DONE]"],
     ] {
         for end in ["\n\n", "\r\n\r\n", "\r\r"] {
             let stream: String = lines.iter().map(|line| format!("{line}{end}")).collect();
@@ -60,6 +62,23 @@ fn usage_that_is_a_text_or_of_a_part_is_no_report() {
         let heard = heard(Dialect::OpenAi, &format!("data: {data}\n\ndata: [DONE]\n\n"), 1_000);
         assert_eq!(heard.reported, None, "{data}");
         assert!(heard.generated.is_some(), "{data}");
+    }
+}
+
+#[test]
+fn reasoning_is_heard_under_either_name() {
+    let generated = |delta: &str| {
+        let stream =
+            format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{{delta}}}}}]}}\n\ndata: [DONE]\n\n");
+        heard(Dialect::OpenAi, &stream, 1_000).generated.map(|generated| generated.tokens())
+    };
+    for delta in [
+        r#""reasoning_content":"hello""#,
+        r#""reasoning":"hello""#,
+        r#""reasoning":"hello","reasoning_content":"hello""#,
+        r#""content":"","reasoning":"hello""#,
+    ] {
+        assert_eq!(generated(delta), Some(1), "{delta}");
     }
 }
 
@@ -176,12 +195,13 @@ proptest! {
 fn chunk() -> impl Strategy<Value = String> {
     let text = prop_oneof![4 => "[a-z ]{0,9}", 1 => "[\"\\\\é\u{1}]{1,3}"];
     let padding = prop_oneof![Just(None), "[a-z]{0,9}".prop_map(Some), "[a-z\"]{0,9}".prop_map(Some)];
-    let kind = prop_oneof![12 => Just("content"), 1 => prop::sample::select(vec!["refusal", "reasoning_content", "role", "x"])];
+    let kind = prop_oneof![12 => Just("content"), 1 => prop::sample::select(vec!["refusal", "reasoning_content", "reasoning", "role", "x"])];
     let more = prop_oneof![
         12 => Just(""),
         1 => Just(r#","tool_calls":[{"index":0,"function":{"name":"f","arguments":"{}"}}]"#),
         1 => Just(r#","content":"twice""#),
         1 => Just(r#","refusal":"no""#),
+        1 => Just(r#","reasoning":"so""#),
     ];
     let usage = prop_oneof![12 => Just("null"), 1 => Just(r#"{"prompt_tokens":1,"completion_tokens":2}"#)];
     (0_u32..3, text, padding, kind, more, usage).prop_map(|(index, text, padding, kind, more, usage)| {
