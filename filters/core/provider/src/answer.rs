@@ -2,7 +2,7 @@
 
 use llm_api::{ApiError, ErrorKind, Usage};
 use seam::{EarlierFailure, Effect, Flow, Headers, Input, Level, Millis, Output, UsageReport, names};
-use translate::{FirstContent, Peeked, ResponseOptions};
+use translate::{FirstContent, Peeked, ResponseOptions, Skipped};
 
 use crate::attempt::Attempt;
 use crate::failure::{self, Verdict};
@@ -196,7 +196,7 @@ impl Answer {
             (State::ReadingPeek(peek, last), Input::Bytes(bytes)) => self.peeked(peek, bytes, last, out),
             (State::Streaming(stream), Input::ResponseBody { size: 0, end_of_stream }) => {
                 if end_of_stream {
-                    (finish(stream, out), Flow::Continue)
+                    (self.finish(stream, out), Flow::Continue)
                 } else {
                     (State::Streaming(stream), Flow::Continue)
                 }
@@ -208,7 +208,7 @@ impl Answer {
             // Nothing is held when trailers end a stream, so nothing can be written any more: one of which something is to be said is cut.
             (State::Streaming(mut stream), Input::ResponseTrailers { .. }) => {
                 let mut tail = Vec::new();
-                stream.finish(&mut tail);
+                self.end(&mut stream, &mut tail, out);
                 if tail.is_empty() {
                     (State::Finished, Flow::Continue)
                 } else {
@@ -220,7 +220,7 @@ impl Answer {
                 let mut changed = Vec::new();
                 stream.push(chunk, &mut changed);
                 if last == Last::Yes {
-                    stream.finish(&mut changed);
+                    self.end(&mut stream, &mut changed, out);
                 }
                 out.emit(Effect::ReplaceResponseBody(&changed));
                 self.report(stream.usage(), out);
@@ -294,11 +294,40 @@ impl Answer {
             return State::Finished;
         }
         if last == Last::Yes {
-            stream.finish(&mut pending);
+            self.end(&mut stream, &mut pending, out);
         }
         out.emit(Effect::ReplaceResponseBody(&pending));
         self.report(stream.usage(), out);
         if last == Last::Yes { State::Finished } else { State::Streaming(stream) }
+    }
+
+    fn finish(&self, mut stream: Stream, out: &mut dyn Output) -> State {
+        let mut tail = Vec::new();
+        self.end(&mut stream, &mut tail, out);
+        if !tail.is_empty() {
+            out.emit(Effect::ReplaceResponseBody(&tail));
+        }
+        State::Finished
+    }
+
+    /// The provider ended cleanly: appends what is still to be said, and tells the log how much could not be carried over. Not what it was: those
+    /// are a model's words.
+    fn end(&self, stream: &mut Stream, tail: &mut Vec<u8>, out: &mut dyn Output) {
+        stream.finish(tail);
+        let Skipped { malformed, inexpressible } = stream.skipped();
+        let (name, number) = (self.attempt.name(), self.attempt.number);
+        if malformed > 0 {
+            let line = format!(
+                "provider {name}: attempt {number}: {malformed} unreadable events of its stream were passed over"
+            );
+            out.emit(Effect::Log(Level::Warn, &line));
+        }
+        if inexpressible > 0 {
+            let line = format!(
+                "provider {name}: attempt {number}: {inexpressible} pieces of its stream have no place in the client's API"
+            );
+            out.emit(Effect::Log(Level::Info, &line));
+        }
     }
 
     fn collect(&self, whole: Whole, size: usize, end_of_stream: bool, out: &mut dyn Output) -> (State, Flow) {
@@ -417,15 +446,6 @@ impl Answer {
 enum Body {
     None,
     Replaced,
-}
-
-fn finish(mut stream: Stream, out: &mut dyn Output) -> State {
-    let mut tail = Vec::new();
-    stream.finish(&mut tail);
-    if !tail.is_empty() {
-        out.emit(Effect::ReplaceResponseBody(&tail));
-    }
-    State::Finished
 }
 
 /// An answer that is none.

@@ -2,7 +2,7 @@
 
 use llm_api::Usage;
 use seam::Millis;
-use translate::{Edit, StreamEdit, StreamOptions, StreamTranslator};
+use translate::{Edit, Skipped, StreamEdit, StreamOptions, StreamTranslator};
 
 use crate::attempt::Attempt;
 
@@ -46,6 +46,14 @@ impl Stream {
         match self {
             Self::Translated(translator) => translator.usage(),
             Self::Edited(_) | Self::Untouched => None,
+        }
+    }
+
+    /// What could not be carried over so far.
+    pub(crate) fn skipped(&self) -> Skipped {
+        match self {
+            Self::Translated(translator) => translator.skipped(),
+            Self::Edited(_) | Self::Untouched => Skipped::default(),
         }
     }
 

@@ -15,8 +15,8 @@ mod common;
 use common::{JSON, SSE, answer, header, json, sent, sent_with, upstreams};
 use llm_api::Dialect;
 use provider::ProviderAttempt;
-use seam::names;
 use seam::testing::Host;
+use seam::{Level, names};
 use serde_json::json as object;
 
 const MESSAGE: &str = r#"{"id":"msg_01A","type":"message","role":"assistant","model":"claude-3-opus-20240229",
@@ -206,6 +206,43 @@ fn our_refused_credentials_are_not_quoted() {
     let text = String::from_utf8(got.body.clone()).unwrap();
     assert!(!text.contains("sk-can") && text.contains("openai"), "{text}");
     assert_eq!(header(&got, "www-authenticate"), None);
+}
+
+#[test]
+fn what_a_stream_loses_is_a_line_in_the_log() {
+    let delta = |delta: &str| {
+        format!(
+            "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{delta}}}\n\n"
+        )
+    };
+    let cut = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"canary\n\n";
+    let citation = delta(r#"{"type":"citations_delta","citation":{"cited_text":"canary"}}"#);
+    let (head, end) = STREAM.split_at(STREAM.find("event: content_block_stop").unwrap());
+    // In one piece, and event by event.
+    for chunks in [
+        vec![[head, cut, cut, &citation, end].concat()],
+        [head, cut, cut, &citation, end].map(str::to_owned).to_vec(),
+    ] {
+        let mut host = sent("anthropic", Dialect::OpenAi, true);
+        let chunks: Vec<_> = chunks.iter().map(String::as_bytes).collect();
+        let body = answer(&mut host, &[(":status", "200"), SSE], &chunks).body;
+        assert!(String::from_utf8(body).unwrap().ends_with("data: [DONE]\n\n"));
+        assert_eq!(
+            host.log(),
+            [
+                (
+                    Level::Warn,
+                    "provider anthropic: attempt 1: 2 unreadable events of its stream were passed over"
+                        .to_owned()
+                ),
+                (
+                    Level::Info,
+                    "provider anthropic: attempt 1: 1 pieces of its stream have no place in the client's API"
+                        .to_owned()
+                ),
+            ]
+        );
+    }
 }
 
 #[test]
