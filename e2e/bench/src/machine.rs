@@ -60,6 +60,7 @@ pub enum Pinning {
 mod affinity {
     use std::fs;
 
+    use rustix::io::Errno;
     use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
     use super::Pinning;
@@ -88,7 +89,8 @@ mod affinity {
         let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
         tasks.flatten().all(|task| {
             let id = task.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
-            id.is_some_and(|id| sched_setaffinity(Some(id), cores).is_ok())
+            // A thread that has ended since it was listed needs no core.
+            id.is_some_and(|id| matches!(sched_setaffinity(Some(id), cores), Ok(()) | Err(Errno::SRCH)))
         })
     }
 }

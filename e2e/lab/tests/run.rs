@@ -91,8 +91,9 @@ fn rest_of(child: &mut Child) -> String {
     stderr
 }
 
+/// Whether that comes to pass. Envoy has five seconds to end before it is killed, and make is watched in intervals: this is longer than both.
 fn refuses_connections(address: SocketAddr) -> bool {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {
         if TcpStream::connect(address).is_err() {
             return true;

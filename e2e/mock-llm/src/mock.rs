@@ -218,14 +218,14 @@ impl MockProvider {
     ///
     /// # Panics
     ///
-    /// When it does not hold within five seconds.
+    /// When it does not hold within thirty seconds: most things take milliseconds, and a busy machine may stand still for some seconds.
     pub async fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        for _ in 0..1000 {
+        for _ in 0..6000 {
             if holds(self) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        panic!("{}: waited five seconds in vain until {what}", self.kind().name());
+        panic!("{}: waited thirty seconds in vain until {what}", self.kind().name());
     }
 }

@@ -12,11 +12,29 @@ use mock_llm::{Accept, At, MockProvider, Reply, Usage};
 use tokio::net::TcpStream;
 
 const SHORT: Duration = Duration::from_millis(80);
+/// The same, and longer ones where that is not enough.
+const DELAYS: [Duration; 3] = [SHORT, Duration::from_millis(800), Duration::from_secs(4)];
 
 /// What a client sees of that reply to a streaming or a plain request.
 async fn seen(mock: &MockProvider, reply: Reply, stream: bool) -> common::Seen {
     mock.script(reply);
-    exchange_until_quiet(mock.address(), &request(mock.kind(), &body(mock.kind(), stream))).await
+    exchange(mock.address(), &request(mock.kind(), &body(mock.kind(), stream))).await
+}
+
+/// The same of a reply that stands still after that.
+async fn still(
+    mock: &MockProvider,
+    reply: Reply,
+    stream: bool,
+    after: impl Fn(&common::Seen) -> bool,
+) -> common::Seen {
+    mock.script(reply);
+    exchange_until_quiet(mock.address(), &request(mock.kind(), &body(mock.kind(), stream)), after).await
+}
+
+/// Whether all of an answer's headers are there.
+fn has_head(seen: &common::Seen) -> bool {
+    find(&seen.raw, b"\r\n\r\n").is_some()
 }
 
 /// The texts in an OpenAI stream.
@@ -78,16 +96,28 @@ async fn delays_are_where_they_should_be() {
 
     let headers = seen(&mock, Reply::chunks(["a"]).delay_headers(SHORT), true).await;
     assert!(first(&headers) >= SHORT);
-    let body = seen(&mock, Reply::text("a").delay_body(SHORT), false).await;
-    assert!(first(&body) < SHORT && last(&body) >= SHORT, "{:?}", body.reads);
-    let content = seen(&mock, Reply::chunks(["a"]).delay_content(SHORT), true).await;
-    let early: usize = content.reads.iter().take_while(|(at, _)| *at < SHORT).map(|(_, length)| length).sum();
-    let role = find(&content.raw, b"assistant").unwrap();
-    let text = find(&content.raw, b"\"content\":\"a\"").unwrap();
-    assert!(role < early && early <= text, "the role comes at once, the text later");
-    let paced = seen(&mock, Reply::paced(4, Duration::from_millis(20)), true).await;
-    assert!(last(&paced) >= Duration::from_millis(120), "six gaps between seven events: {:?}", paced.reads);
-    assert!(paced.reads.len() >= 6);
+    // What comes at once is late where the machine stands still: then a longer delay tells the two apart.
+    let mut told = Vec::new();
+    for delay in DELAYS {
+        let body = seen(&mock, Reply::text("a").delay_body(delay), false).await;
+        assert!(last(&body) >= delay, "{:?}", body.reads);
+        let content = seen(&mock, Reply::chunks(["a"]).delay_content(delay), true).await;
+        let early: usize =
+            content.reads.iter().take_while(|(at, _)| *at < delay).map(|(_, length)| length).sum();
+        let role = find(&content.raw, b"assistant").unwrap();
+        let text = find(&content.raw, b"\"content\":\"a\"").unwrap();
+        assert!(early <= text, "the text came before its time: {:?}", content.reads);
+        let paced = seen(&mock, Reply::paced(4, delay / 4), true).await;
+        assert!(last(&paced) >= delay / 4 * 6, "six gaps between seven events: {:?}", paced.reads);
+        told = vec![first(&body) < delay, role < early, paced.reads.len() >= 6];
+        if told == [true; 3] {
+            break;
+        }
+    }
+    assert_eq!(
+        told, [true; 3],
+        "headers before a late body, a role before a late text, each event by itself"
+    );
 }
 
 #[tokio::test]
@@ -124,7 +154,9 @@ async fn framing_is_what_the_script_says() {
     mock.script(Reply::body(200, "{}").spill("HTTP/1.1 200 OK\r\n\r\n"));
     let mut connection = TcpStream::connect(mock.address()).await.unwrap();
     let whole = exchange_on(&mut connection, &request(OpenAi, &body(OpenAi, false))).await.raw;
-    let rest = common::read(&mut connection, common::QUIET).await.raw;
+    let spilt = b"HTTP/1.1 200 OK\r\n\r\n".as_slice();
+    let is_there = |rest: &common::Seen| [whole.as_slice(), &rest.raw].concat().ends_with(spilt);
+    let rest = common::read_until_quiet(&mut connection, is_there).await.raw;
     assert!([whole, rest].concat().ends_with(b"{}HTTP/1.1 200 OK\r\n\r\n"));
 }
 
@@ -144,12 +176,13 @@ async fn decorations_of_a_stream() {
 #[tokio::test]
 async fn a_stall_keeps_the_connection_and_notices_who_leaves() {
     let mock = openai().await;
-    let stalled = seen(&mock, Reply::chunks(["a", "b"]).stall_at(At::Events(2)), true).await;
+    let two_events = |seen: &common::Seen| String::from_utf8_lossy(&seen.raw).matches("data: ").count() == 2;
+    let stalled = still(&mock, Reply::chunks(["a", "b"]).stall_at(At::Events(2)), true, two_events).await;
     assert_eq!((stalled.end, stalled.chunks().len()), (End::Quiet, 2));
     mock.wait_until("the client's leaving is noticed", |mock| mock.hang_ups() == 1).await;
-    let silent = seen(&mock, Reply::silence(), false).await;
+    let silent = still(&mock, Reply::silence(), false, |_| true).await;
     assert_eq!((silent.end, silent.raw.len()), (End::Quiet, 0));
-    let headers = seen(&mock, Reply::answer().stall_at(At::Headers), false).await;
+    let headers = still(&mock, Reply::answer().stall_at(At::Headers), false, has_head).await;
     assert_eq!((headers.end, headers.status(), headers.after_head().len()), (End::Quiet, 200, 0));
 }
 
@@ -250,7 +283,7 @@ async fn the_door_can_be_shut() {
     let closed = common::read(&mut TcpStream::connect(mock.address()).await.unwrap(), common::PATIENCE).await;
     assert_eq!((closed.end, closed.raw.len()), (End::Closed, 0));
     mock.set_accept(Accept::Ignore);
-    assert_eq!(exchange_until_quiet(mock.address(), &asked).await.end, End::Quiet);
+    assert_eq!(exchange_until_quiet(mock.address(), &asked, |_| true).await.end, End::Quiet);
     mock.set_accept(Accept::Serve);
     let mut pooled = TcpStream::connect(mock.address()).await.unwrap();
     assert_eq!(exchange_on(&mut pooled, &asked).await.status(), 200);
@@ -272,14 +305,15 @@ async fn many_deltas_arrive_whole() {
 async fn what_is_held_waits_for_its_release() {
     let mock = openai().await;
     mock.set_default(Reply::chunks(["one", "two"]).held_after(2).usage(Usage::new(5, 7)));
-    let held = seen(&mock, Reply::text("never").held(), true).await;
+    let held = still(&mock, Reply::text("never").held(), true, |_| true).await;
     assert_eq!((held.raw.len(), held.end), (0, End::Quiet), "not even its headers came");
-    let begun = exchange_until_quiet(mock.address(), &request(OpenAi, &body(OpenAi, true))).await;
+    let has_one = |seen: &common::Seen| find(&seen.raw, b"\"content\":\"one\"").is_some();
+    let begun = exchange_until_quiet(mock.address(), &request(OpenAi, &body(OpenAi, true)), has_one).await;
     assert_eq!((texts(&begun), begun.end), (vec!["one".to_owned()], End::Quiet), "the role, and one piece");
     assert!(mock.spent().is_empty(), "neither is over");
 
     mock.release();
-    let whole = exchange_until_quiet(mock.address(), &request(OpenAi, &body(OpenAi, true))).await;
+    let whole = exchange(mock.address(), &request(OpenAi, &body(OpenAi, true))).await;
     assert_eq!((texts(&whole), whole.end), (vec!["one".to_owned(), "two".to_owned()], End::Complete));
     mock.wait_until("the answer is over", |mock| !mock.spent().is_empty()).await;
     assert_eq!(
@@ -288,6 +322,6 @@ async fn what_is_held_waits_for_its_release() {
         "those that hung up meanwhile were not written to their ends"
     );
     mock.hold();
-    let again = exchange_until_quiet(mock.address(), &request(OpenAi, &body(OpenAi, true))).await;
+    let again = exchange_until_quiet(mock.address(), &request(OpenAi, &body(OpenAi, true)), has_one).await;
     assert_eq!(texts(&again), ["one"]);
 }

@@ -90,6 +90,15 @@ fn asked(body: &str) -> Request<()> {
 }
 
 async fn ask(client: &mut SendRequest<Bytes>, stream: bool) -> Result<Seen, h2::Error> {
+    ask_until(PATIENCE, client, stream).await
+}
+
+/// The same, and gives up as soon as nothing has come for so long.
+async fn ask_until(
+    quiet: Duration,
+    client: &mut SendRequest<Bytes>,
+    stream: bool,
+) -> Result<Seen, h2::Error> {
     let start = Instant::now();
     let body = body(OpenAi, stream).to_string();
     let (response, mut send) = client.send_request(asked(&body), false).unwrap();
@@ -104,7 +113,7 @@ async fn ask(client: &mut SendRequest<Bytes>, stream: bool) -> Result<Seen, h2::
         took: Duration::ZERO,
     };
     loop {
-        match timeout(QUIET * 2, stream.data()).await {
+        match timeout(quiet, stream.data()).await {
             Err(_) => seen.quiet = true,
             Ok(Some(Err(error))) => seen.error = Some(error),
             Ok(Some(Ok(data))) if data.is_empty() => continue,
@@ -199,7 +208,7 @@ async fn scripts_over_http2() {
     assert!(ended.error.is_none() && !ended.quiet && !ended.body().contains("[DONE]"));
 
     mock.script(Reply::chunks(["a"]).stall_at(At::Events(2)));
-    let stalled = ask(&mut client, true).await.unwrap();
+    let stalled = ask_until(QUIET * 2, &mut client, true).await.unwrap();
     assert!(stalled.quiet && stalled.frames.len() == 2);
     mock.wait_until("the dropped stream is noticed", |mock| mock.hang_ups() == 1).await;
     assert_eq!(mock.connections(), 1, "all of this on one connection");

@@ -11,7 +11,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ai_filters::render::{Budget, FilePath, GlobalBudget, LlmRouter, OnFailure, Refunds, Window};
+use ai_filters::render::{Budget, FilePath, GlobalBudget, Limits, LlmRouter, OnFailure, Refunds, Window};
 use lab::Failure;
 use lab::envoy::Running;
 use lab::fleet::{RateLimitService, Redis};
@@ -30,10 +30,12 @@ pub const PER_HOUR: u64 = 300;
 /// What a caller has in a day.
 pub const PER_DAY: u64 = 5_000;
 
-/// A story waits until an hour is over that has less than this left: its numbers are of one window.
-const LEFT_OF_THE_HOUR: u64 = 20;
+/// A story waits until an hour is over that has less than this left: its numbers are of one window. Some start an Envoy of their own.
+const LEFT_OF_THE_HOUR: u64 = 180;
 /// A charge reaches Redis after the client has its answer; this long is only waited where it does not come.
-const CHARGED_WITHIN: Duration = Duration::from_secs(5);
+const CHARGED_WITHIN: Duration = Duration::from_secs(20);
+/// Longer than any answer here is held: how long providers may take is not what these stories are about.
+const LONG: &str = "60s";
 
 /// The whole of it. Everything ends with it.
 pub struct Fleet {
@@ -83,9 +85,11 @@ impl Fleet {
         let service =
             RateLimitService::start(service_port, redis.address(), &service_config, directory.path()).await?;
         let counting = [("mode".to_owned(), json!("exact"))].into_iter().collect();
+        let long = || LONG.parse().expect("a time limit");
         // What a gateway may let in by itself is the concern of one story alone.
         let router = LlmRouter {
             counting,
+            limits: Limits { first_byte: long(), idle: long(), answer: long(), total: long() },
             budgets: serde_json::Map::new(),
             ..shape.router(ports, bundle, equipment.modules.clone())
         };

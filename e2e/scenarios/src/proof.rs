@@ -46,8 +46,8 @@ pub const REQUESTS: u64 = 400;
 
 /// Longer than any story here takes: no answer is given up while it is held.
 const LONG: &str = "60s";
-/// A month that ends sooner than this is waited for: its numbers are of one window.
-const LEFT_OF_THE_DAY: u64 = 90;
+/// A month that ends sooner than this is waited for: its numbers are of one window, and what is left of it is more than an SDK would wait.
+const LEFT_OF_THE_MONTH: u64 = 600;
 const DAY: u64 = 86_400;
 
 /// What is proven: on one Envoy, one story after the other, and on Envoys of their own.
@@ -63,7 +63,6 @@ pub fn rows() -> Vec<Row> {
 /// # Errors
 /// When it does not come up.
 pub async fn stand(equipment: &Equipment) -> Result<Stand, Failure> {
-    within_one_window().await;
     Stand::start_with(Shape::Groups, equipment, WORKERS, |router| budgeted(router, "exact")).await
 }
 
@@ -83,15 +82,48 @@ pub fn budgeted(router: &mut LlmRouter, mode: &str) {
     ]}));
 }
 
-/// Waits where a day, and with it perhaps a month, is about to end.
+/// Waits where a month is about to end.
 pub async fn within_one_window() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let left = DAY - now % DAY;
-    if left < LEFT_OF_THE_DAY {
+    if let Some(left) = ends_soon(now) {
         time::sleep(Duration::from_secs(left + 1)).await;
     }
 }
 
+/// What is left of the month in that second, where that is little.
+fn ends_soon(now: u64) -> Option<u64> {
+    let left = DAY - now % DAY;
+    (left < LEFT_OF_THE_MONTH && day_of_month(now / DAY + 1) == 1).then_some(left)
+}
+
+/// Of a day since the beginning of 1970, in UTC. Years are counted from March, so that a leap day is the last of its year; from there on, five
+/// months always have 153 days.
+fn day_of_month(day: u64) -> u64 {
+    let day = day + 719_468;
+    let of_era = day % 146_097;
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    of_year - (153 * month + 2) / 5 + 1
+}
+
 fn section(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().expect("an object")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_minutes_of_a_month_are_waited_for_and_of_no_other_day() {
+        // The first second of 2024-03-01, of 2026-12-01, of 2027-01-01 and of 2100-03-01.
+        for next in [1_709_251_200, 1_796_083_200, 1_798_761_600, 4_107_542_400] {
+            assert_eq!(ends_soon(next - 1), Some(1), "{next}");
+            assert_eq!(ends_soon(next - LEFT_OF_THE_MONTH + 1), Some(LEFT_OF_THE_MONTH - 1), "{next}");
+            for other in [next - LEFT_OF_THE_MONTH, next, next - DAY - 1, next + DAY - 1] {
+                assert_eq!(ends_soon(other), None, "{other}");
+            }
+        }
+    }
 }

@@ -65,6 +65,7 @@ async fn unless_interrupted(story: impl Future<Output = Problems>) -> Problems {
 }
 
 async fn told(row: &Row, slot: &Mutex<Slot>) -> Problems {
+    proof::within_one_window().await;
     let equipment = match Equipment::find().await {
         Ok(equipment) => equipment,
         Err(failure) => return broken(&failure),

@@ -13,6 +13,10 @@ use scenarios::stand::Equipment;
 use serde_json::json;
 
 const LIMIT: Duration = Duration::from_secs(20);
+/// Of so many draws with nine chances in ten: eight standard deviations (5.2 each) below, and no less than one of the others, which is wrong
+/// once in a million million runs.
+const DRAWS: usize = 300;
+const STABLE: std::ops::Range<usize> = 228..DRAWS;
 /// Both shapes of fallback.
 const VERSIONS: [EnvoyVersion; 2] = [EnvoyVersion::PRIORITY_GROUP, EnvoyVersion::OLDEST];
 
@@ -75,13 +79,12 @@ impl Stand {
 async fn requests_are_shared_by_weight_and_each_backend_gets_its_own_model() {
     for version in VERSIONS {
         let stand = stand(version).await;
-        for _ in 0..200 {
+        for _ in 0..DRAWS {
             assert_eq!(stand.ask("split").await, (200, "split".to_owned(), "1".to_owned()));
         }
         let (stable, canary) = (stand.asked("model-stable"), stand.asked("model-canary"));
-        assert_eq!(stable + canary, 200);
-        // Seven standard deviations from what is expected.
-        assert!((150..200).contains(&stable), "{version:?}: nine to one are not {stable} and {canary}");
+        assert_eq!(stable + canary, DRAWS);
+        assert!(STABLE.contains(&stable), "{version:?}: nine to one are not {stable} and {canary}");
         assert_eq!(stand.anthropic.request_count(), 0);
     }
 }

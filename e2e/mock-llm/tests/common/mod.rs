@@ -19,7 +19,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// Longer than anything here takes, shorter than a person waits.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// So long nothing comes from a connection that has stalled.
 pub(crate) const QUIET: Duration = Duration::from_millis(150);
@@ -192,19 +192,35 @@ pub(crate) async fn exchange_on<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut 
     read(stream, PATIENCE).await
 }
 
-/// The same, and gives up as soon as nothing has come for a while.
-pub(crate) async fn exchange_until_quiet(address: SocketAddr, bytes: &[u8]) -> Seen {
+/// The same, and gives up when nothing has come for a while after that was seen.
+pub(crate) async fn exchange_until_quiet(
+    address: SocketAddr,
+    bytes: &[u8],
+    after: impl Fn(&Seen) -> bool,
+) -> Seen {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
-    read(&mut stream, QUIET).await
+    read_until_quiet(&mut stream, after).await
 }
 
-pub(crate) async fn read<S: AsyncRead + Unpin>(stream: &mut S, quiet: Duration) -> Seen {
+pub(crate) async fn read<S: AsyncRead + Unpin>(stream: &mut S, patience: Duration) -> Seen {
+    read_while(stream, |_| patience).await
+}
+
+/// Reads until that was seen, however long it takes to come, and then until nothing more comes for a while.
+pub(crate) async fn read_until_quiet<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    after: impl Fn(&Seen) -> bool,
+) -> Seen {
+    read_while(stream, |seen| if after(seen) { QUIET } else { PATIENCE }).await
+}
+
+async fn read_while<S: AsyncRead + Unpin>(stream: &mut S, quiet: impl Fn(&Seen) -> Duration) -> Seen {
     let start = Instant::now();
     let mut seen = Seen { raw: Vec::new(), end: End::Complete, reads: Vec::new() };
     let mut part = vec![0; 65536];
     while !seen.is_complete() {
-        match timeout(quiet, stream.read(&mut part)).await {
+        match timeout(quiet(&seen), stream.read(&mut part)).await {
             Err(_) => seen.end = End::Quiet,
             Ok(Err(_)) => seen.end = End::Failed,
             Ok(Ok(0)) => seen.end = End::Closed,

@@ -25,7 +25,6 @@ pub(super) fn rows() -> Vec<Row> {
 
 async fn over_grants(equipment: &Equipment) -> Problems {
     let mut problems = Problems::default();
-    super::within_one_window().await;
     let sound = admitted(equipment, 1, &mut problems).await;
     problems.same("admitted by the module that is shipped", &sound, &vec![ROOM]);
     let blind = match equipment.with_mutant("blind-swap") {

@@ -154,7 +154,6 @@ async fn hung_up(stand: &Stand) -> Problems {
 async fn bounded(equipment: &Equipment) -> Problems {
     const USER: &str = "storm-bounded";
     let mut problems = Problems::default();
-    super::within_one_window().await;
     let stand =
         Stand::start_with(Shape::Groups, equipment, WORKERS, |router| super::budgeted(router, "auto")).await;
     let stand = match stand {

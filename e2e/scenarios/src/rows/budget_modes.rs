@@ -13,7 +13,7 @@ use crate::client;
 use crate::expect::{self, openai_error};
 use crate::gateways::{Gateways, Variant};
 use crate::problems::Problems;
-use crate::proof::books;
+use crate::proof::{self, books};
 use crate::row::Row;
 use crate::sse;
 use crate::stand::Equipment;
@@ -75,6 +75,7 @@ fn limit(name: &str, amount: u64, more: Value) -> Value {
 
 async fn every_mode(equipment: &Equipment) -> Problems {
     let mut problems = Problems::default();
+    proof::within_one_window().await;
     let gateways = match Gateways::start(equipment, |_| {}, VARIANTS).await {
         Ok(gateways) => gateways,
         Err(failure) => {

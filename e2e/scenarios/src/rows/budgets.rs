@@ -13,6 +13,7 @@ use crate::answer::Answer;
 use crate::client;
 use crate::expect::{anthropic_error, openai_error};
 use crate::problems::Problems;
+use crate::proof;
 use crate::request::Request;
 use crate::row::Row;
 use crate::run::{self, dressed, nothing_comes_back};
@@ -27,26 +28,40 @@ const POLL: Duration = Duration::from_millis(20);
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
-        Row::story("budgets/a-rate-is-refused-with-its-time", HERE, |stand| Box::pin(rate(stand))),
-        Row::story("budgets/a-rate-is-refused-with-its-time-anthropic-client", HERE, |stand| {
-            Box::pin(rate_of_messages(stand))
+        Row::story("budgets/a-rate-is-refused-with-its-time", HERE, |stand| {
+            Box::pin(in_one_month(rate(stand)))
         }),
-        Row::story("budgets/a-quota-is-not-worth-retrying", HERE, |stand| Box::pin(quota(stand))),
-        Row::story("budgets/what-can-never-fit", HERE, |stand| Box::pin(never(stand))),
-        Row::story("budgets/requests-are-counted-beside-tokens", HERE, |stand| Box::pin(requests(stand))),
+        Row::story("budgets/a-rate-is-refused-with-its-time-anthropic-client", HERE, |stand| {
+            Box::pin(in_one_month(rate_of_messages(stand)))
+        }),
+        Row::story("budgets/a-quota-is-not-worth-retrying", HERE, |stand| {
+            Box::pin(in_one_month(quota(stand)))
+        }),
+        Row::story("budgets/what-can-never-fit", HERE, |stand| Box::pin(in_one_month(never(stand)))),
+        Row::story("budgets/requests-are-counted-beside-tokens", HERE, |stand| {
+            Box::pin(in_one_month(requests(stand)))
+        }),
         Row::story("budgets/usage-that-nobody-asked-for-is-settled-and-not-shown", HERE, |stand| {
-            Box::pin(unasked_usage(stand))
+            Box::pin(in_one_month(unasked_usage(stand)))
         }),
         Row::story("budgets/a-provider-that-reports-nothing-is-counted", HERE, |stand| {
-            Box::pin(unreported(stand))
+            Box::pin(in_one_month(unreported(stand)))
         }),
-        Row::story("budgets/the-provider-that-answered-is-settled", HERE, |stand| Box::pin(fallback(stand))),
-        Row::story("budgets/what-failed-costs-nothing", HERE, |stand| Box::pin(failed(stand))),
+        Row::story("budgets/the-provider-that-answered-is-settled", HERE, |stand| {
+            Box::pin(in_one_month(fallback(stand)))
+        }),
+        Row::story("budgets/what-failed-costs-nothing", HERE, |stand| Box::pin(in_one_month(failed(stand)))),
         Row::story("budgets/are-kept", WITH_GATEWAY, |stand| Box::pin(kept(stand, 429))),
         Row::story("budgets/are-not-kept-without-gateway", PROVIDER_ALONE, |stand| {
             Box::pin(kept(stand, 200))
         }),
     ]
+}
+
+/// A story whose numbers are of one month.
+async fn in_one_month(story: impl Future<Output = Problems>) -> Problems {
+    proof::within_one_window().await;
+    story.await
 }
 
 /// The same deployment with a budget, the second request of which finds it used up; what that is answered.
@@ -153,8 +168,13 @@ fn number(answer: &Answer, name: &str) -> u64 {
     answer.header(name).and_then(|value| value.parse().ok()).unwrap_or(u64::MAX)
 }
 
+/// What may be left of the rate when all but a hundred tokens were spent after that moment: it is refilled evenly.
+fn at_most_left(began: Instant) -> u64 {
+    100 + (began.elapsed().as_secs() + 1) * PER_MINUTE / 60
+}
+
 /// What every refusal by the rate tells, whatever the dialect: when to try again, and both budgets as they stand.
-fn tells_the_time(answer: &Answer, problems: &mut Problems) {
+fn tells_the_time(answer: &Answer, began: Instant, problems: &mut Problems) {
     let seconds = number(answer, "retry-after");
     problems
         .require((1..=60).contains(&seconds), || format!("retry-after: {:?}", answer.header("retry-after")));
@@ -166,7 +186,7 @@ fn tells_the_time(answer: &Answer, problems: &mut Problems) {
     for told in ["\"user-minute\";q=2000;qu=\"tokens\";w=60", "\"requests\";q=60;qu=\"requests\";w=3600"] {
         problems.require(policy.contains(told), || format!("{told} is not in ratelimit-policy: {policy}"));
     }
-    problems.require(left_of(answer, "user-minute").is_some_and(|left| left < 200), || {
+    problems.require(left_of(answer, "user-minute").is_some_and(|left| left <= at_most_left(began)), || {
         format!("ratelimit: {:?}", answer.header("ratelimit"))
     });
     problems.same("left of the month", &left_of(answer, "user-month"), &Some(PER_MONTH - 1_900));
@@ -176,16 +196,17 @@ fn tells_the_time(answer: &Answer, problems: &mut Problems) {
 async fn rate(stand: &Stand) -> Problems {
     const USER: &str = "rate-of-openai";
     let mut problems = Problems::default();
+    let began = Instant::now();
     spend(stand, USER, Usage::new(8, 1_892), &mut problems).await;
     let before = stand.openai.request_count();
     let refused = client::send(stand.address, &asks(USER, 1_000)).await;
     let expected =
         openai_error(429, "rate_limit_error").at("/error/code", "rate_limit_exceeded").says("`user-minute`");
     problems.of("client", expected.problems(&refused));
-    tells_the_time(&refused, &mut problems);
+    tells_the_time(&refused, began, &mut problems);
     problems.same("limit", &number(&refused, "x-ratelimit-limit-tokens"), &PER_MINUTE);
-    problems
-        .require(number(&refused, "x-ratelimit-remaining-tokens") < 200, || "too much is left".to_owned());
+    let left = number(&refused, "x-ratelimit-remaining-tokens");
+    problems.require(left <= at_most_left(began), || format!("too much is left: {left}"));
     let reset = refused.header("x-ratelimit-reset-tokens").unwrap_or_default();
     problems
         .require(reset.ends_with('s') && reset.len() > 1, || format!("a reset in OpenAI's form: {reset}"));
@@ -201,14 +222,14 @@ async fn rate(stand: &Stand) -> Problems {
 async fn rate_of_messages(stand: &Stand) -> Problems {
     const USER: &str = "rate-of-anthropic";
     let mut problems = Problems::default();
+    let began = Instant::now();
     spend(stand, USER, Usage::new(8, 1_892), &mut problems).await;
     let refused = client::send(stand.address, &asks_as_anthropic(USER, 1_000)).await;
     problems.of("client", anthropic_error(429, "rate_limit_error").says("`user-minute`").problems(&refused));
-    tells_the_time(&refused, &mut problems);
+    tells_the_time(&refused, began, &mut problems);
     problems.same("limit", &number(&refused, "anthropic-ratelimit-tokens-limit"), &PER_MINUTE);
-    problems.require(number(&refused, "anthropic-ratelimit-tokens-remaining") < 200, || {
-        "too much is left".to_owned()
-    });
+    let left = number(&refused, "anthropic-ratelimit-tokens-remaining");
+    problems.require(left <= at_most_left(began), || format!("too much is left: {left}"));
     let reset = refused.header("anthropic-ratelimit-tokens-reset").unwrap_or_default();
     problems.require(reset.len() == 20 && reset.ends_with('Z') && reset.contains('T'), || {
         format!("a reset in Anthropic's form: {reset}")

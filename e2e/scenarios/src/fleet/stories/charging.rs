@@ -25,8 +25,7 @@ pub(super) fn stories() -> Vec<Story> {
 async fn streams(fleet: &mut Fleet) -> Problems {
     let mut problems = Problems::default();
     fleet.begin().await;
-    let slow = Reply::chunks(vec![" hello"; 10]).delay_events(Duration::from_millis(100));
-    fleet.openai.script(slow.usage(usage(50)));
+    fleet.openai.script(Reply::chunks(vec![" hello"; 10]).held_after(4).usage(usage(50)));
     let mut connection = http1::Connection::open(fleet.a()).await.expect("the gateway accepts");
     let request = streamed("sam", &json!({"include_usage": true}));
     connection.send(&request).await.expect("the gateway reads");
@@ -35,6 +34,7 @@ async fn streams(fleet: &mut Fleet) -> Problems {
     problems.same("the stream has begun", &begun.ok(), &Some(true));
     problems.same("while it runs", &fleet.charged(Window::Hour, "user:sam").await, &HELLO);
     problems.same("while it runs, of the day", &fleet.charged(Window::Day, "user:sam").await, &HELLO);
+    fleet.openai.release();
     problems.same("status", &connection.answer("POST").await.status, &200);
     fleet.is_charged(Window::Hour, "user:sam", HELLO + 50, &mut problems).await;
 
@@ -61,12 +61,11 @@ fn unreported(pieces: [&str; 3]) -> Reply {
 async fn hung_up(fleet: &mut Fleet) -> Problems {
     let mut problems = Problems::default();
     fleet.begin().await;
-    fleet.openai.script(Reply::chunks(vec![" hello"; 280]).delay_events(Duration::from_millis(10)));
+    fleet.openai.script(Reply::chunks(vec![" hello"; 280]).held_after(20));
     let mut connection = http1::Connection::open(fleet.b()).await.expect("the gateway accepts");
     connection.send(&streamed("hank", &json!({}))).await.expect("the gateway reads");
     let begun = time::timeout(Duration::from_secs(10), connection.received("hello")).await;
     problems.same("the stream has begun", &begun.ok(), &Some(true));
-    time::sleep(Duration::from_millis(200)).await;
     drop(connection);
     // The only request of this gateway that its client has left. Envoy writes its access log every ten seconds.
     let flag = "\"flags\":\"DC\"";

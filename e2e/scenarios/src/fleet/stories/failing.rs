@@ -16,7 +16,7 @@ use crate::problems::Problems;
 use crate::request::message;
 
 /// The service's connections to Redis, and Envoy's to the service, are tried again after about a second.
-const BACK_WITHIN: Duration = Duration::from_secs(15);
+const BACK_WITHIN: Duration = Duration::from_secs(60);
 
 pub(super) fn stories() -> Vec<Story> {
     vec![

@@ -75,7 +75,7 @@ async fn sent(fleet: &mut Fleet) -> Problems {
 
 /// What the recorder has heard, once it is that many.
 async fn heard(recorder: &Recorder, count: usize) -> Vec<Charge> {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while recorder.charges().len() < count && Instant::now() < deadline {
         time::sleep(Duration::from_millis(20)).await;
     }

@@ -2,10 +2,9 @@
 
 use std::iter::repeat_n;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use ai_filters::render::{OnFailure, Refunds, Window};
-use mock_llm::Reply;
+use mock_llm::{MockProvider, Reply};
 use serde_json::json;
 
 use super::{HELLO, Story, asks, hello, nameless, usage};
@@ -117,10 +116,10 @@ async fn overshoot(fleet: &mut Fleet) -> Problems {
     problems.same("status", &client::send(fleet.a(), &hello("eve")).await.status, &200);
     fleet.is_charged(Window::Hour, "user:eve", used, &mut problems).await;
 
-    let slow = Reply::text("hello").usage(usage(COMPLETION)).delay_headers(Duration::from_secs(1));
-    fleet.openai.script_all(vec![slow; requests]);
+    fleet.openai.script_all(vec![Reply::text("hello").usage(usage(COMPLETION)).held(); requests]);
     let sent = gateways.into_iter().flat_map(|gateway| repeat_n(gateway, IN_FLIGHT));
-    problems.same("statuses", &at_once(sent, &hello("eve")).await, &vec![200; requests]);
+    let statuses = at_once(fleet, sent, &hello("eve"), requests).await;
+    problems.same("statuses", &statuses, &vec![200; requests]);
     fleet.is_charged(Window::Hour, "user:eve", PER_HOUR + in_flight * COMPLETION, &mut problems).await;
     problems.same("the next", &client::send(fleet.b(), &hello("eve")).await.status, &429);
     problems
@@ -157,12 +156,11 @@ async fn bounded(fleet: &mut Fleet) -> Problems {
     problems.same("status", &client::send(fleet.a(), &hello("ivy")).await.status, &200);
     fleet.is_charged(Window::Hour, "user:ivy", used, &mut problems).await;
 
-    fleet
-        .openai
-        .set_default(Reply::text("hello").usage(usage(COMPLETION)).delay_headers(Duration::from_secs(1)));
+    fleet.openai.set_default(Reply::text("hello").usage(usage(COMPLETION)).held());
     let messages = json!([{"role": "user", "content": "hello"}]);
     let request = asks("ivy", json!({"model": "gpt-4", "max_tokens": COMPLETION, "messages": messages}));
-    let statuses = at_once(gateways.into_iter().flat_map(|gateway| repeat_n(gateway, SENT)), &request).await;
+    let sent = gateways.into_iter().flat_map(|gateway| repeat_n(gateway, SENT));
+    let statuses = at_once(fleet, sent, &request, gateways.len() * LET_IN).await;
     let of = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
     problems.same("let in and refused", &(of(200), of(429)), &(2 * LET_IN, 2 * (SENT - LET_IN)));
     let charged = PER_HOUR + let_in * COMPLETION;
@@ -174,14 +172,23 @@ async fn bounded(fleet: &mut Fleet) -> Problems {
     problems
 }
 
-/// Sends that request to each of these at once; the statuses of the answers.
-async fn at_once(gateways: impl Iterator<Item = SocketAddr>, request: &Request) -> Vec<u16> {
+/// Sends that request to each of these at once, and releases the provider's answers when so many of them are in flight; the statuses.
+async fn at_once(
+    fleet: &Fleet,
+    gateways: impl Iterator<Item = SocketAddr>,
+    request: &Request,
+    in_flight: usize,
+) -> Vec<u16> {
+    let before = fleet.openai.request_count();
     let sent: Vec<_> = gateways
         .map(|gateway| {
             let request = request.clone();
             tokio::spawn(async move { client::send(gateway, &request).await.status })
         })
         .collect();
+    let all = |provider: &MockProvider| provider.request_count() >= before + in_flight;
+    fleet.openai.wait_until("so many are in flight", all).await;
+    fleet.openai.release();
     let mut statuses = Vec::new();
     for answer in sent {
         statuses.push(answer.await.expect("a request that was not given up"));

@@ -44,16 +44,25 @@ pub(super) fn rows() -> Vec<Row> {
 async fn retries(stack: &Stack) -> Problems {
     let mut problems = Problems::default();
     let catalog = stack.service("default/catalog");
-    catalog.answer(|_| Reply::status(503));
-    let began = Instant::now();
-    let answer = stack.https(&Call::get(API, "/catalog")).await;
-    problems.same("status in the end", &answer.status, &503);
-    let seen = catalog.seen();
-    problems.same("attempts", &seen.len(), &4);
-    problems.require(began.elapsed() < Duration::from_secs(5), || format!("it took {:?}", began.elapsed()));
-    // Each pause is drawn, so a single one proves nothing: without back-off all three would be less than a few milliseconds.
-    let pauses: Duration = seen.windows(2).map(|pair| pair[1].at - pair[0].at).sum();
-    problems.require(pauses > Duration::from_millis(20), || format!("no back-off: {pauses:?} in all"));
+    // Each pause is drawn, so a few prove nothing: without back-off all three would be less than a few milliseconds. With it, they are in two
+    // of ten thousand requests, and in none of four requests once in 10^15 runs.
+    let mut longest = Duration::ZERO;
+    for _ in 0..4 {
+        catalog.clear();
+        catalog.answer(|_| Reply::status(503));
+        let began = Instant::now();
+        let answer = stack.https(&Call::get(API, "/catalog")).await;
+        problems.same("status in the end", &answer.status, &503);
+        let seen = catalog.seen();
+        problems.same("attempts", &seen.len(), &4);
+        problems
+            .require(began.elapsed() < Duration::from_secs(5), || format!("it took {:?}", began.elapsed()));
+        longest = longest.max(seen.windows(2).map(|pair| pair[1].at - pair[0].at).sum());
+        if longest > Duration::from_millis(20) {
+            break;
+        }
+    }
+    problems.require(longest > Duration::from_millis(20), || format!("no back-off: {longest:?} in all"));
 
     catalog.clear();
     let flaky = std::sync::atomic::AtomicUsize::new(0);

@@ -63,10 +63,29 @@ async fn users(stack: &Stack) -> Problems {
 }
 
 async fn local(stack: &Stack) -> Problems {
+    const A_MINUTE: u64 = 20;
     let mut problems = Problems::default();
-    let statuses = statuses(stack, &Call::get(API, "/webhooks"), 23).await;
-    problems.same("statuses", &statuses, &[vec![200; 20], vec![429; 3]].concat());
-    problems.same("requests that got through", &stack.service("default/webhooks").seen().len(), &20);
+    let call = Call::get(API, "/webhooks");
+    let began = Instant::now();
+    problems.same("the first", &statuses(stack, &call, 20).await, &vec![200; 20]);
+    // Envoy fills the bucket evenly, one request in three seconds: who is slow finds a little more in it.
+    let (mut served, mut refused) = (A_MINUTE, 0);
+    while refused < 3 && served < 2 * A_MINUTE {
+        match stack.https(&call).await.status {
+            200 => served += 1,
+            429 => refused += 1,
+            other => {
+                problems.add(format!("status {other}"));
+                return problems;
+            }
+        }
+    }
+    let most = A_MINUTE + began.elapsed().as_secs() * A_MINUTE / 60;
+    problems.require(refused == 3 && served <= most, || {
+        format!("{served} served and {refused} refused in {:?}", began.elapsed())
+    });
+    let seen = stack.service("default/webhooks").seen().len() as u64;
+    problems.same("requests that got through", &seen, &served);
     problems
 }
 
@@ -82,7 +101,7 @@ async fn charged(stack: &Stack, user: &str) -> u64 {
 
 /// A problem unless that is what the user is charged in the end.
 pub(super) async fn is_charged(stack: &Stack, user: &str, expected: u64, problems: &mut Problems) {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while charged(stack, user).await != expected && Instant::now() < deadline {
         time::sleep(Duration::from_millis(50)).await;
     }
@@ -161,10 +180,11 @@ pub(super) fn streamed(user: &str) -> Call {
     Call::post("llm-router.default.svc", "/v1/chat/completions", &body).header("x-user-id", user)
 }
 
-/// Waits where an hour is about to end: its counters would.
+/// Waits where an hour is about to end: its counters would. Where a manifest is applied, its story takes as long as the control plane does.
 pub(super) async fn within_one_hour() {
+    const ENOUGH: u64 = 180;
     let left = 3600 - identities::now() % 3600;
-    if left < 30 {
+    if left < ENOUGH {
         time::sleep(Duration::from_secs(left + 1)).await;
     }
 }

@@ -15,9 +15,10 @@ pub(super) fn rows() -> Vec<Row> {
     }]
 }
 
-/// Of so many draws with one chance in ten: five standard deviations (5.2 each) either way.
+/// Of so many draws with one chance in ten: five standard deviations (5.2 each) below and almost eight above, where the tail is longer, which
+/// is wrong once in seven thousand million runs.
 const DRAWS: usize = 300;
-const CANARIES: std::ops::RangeInclusive<usize> = 4..=56;
+const CANARIES: std::ops::RangeInclusive<usize> = 4..=70;
 
 async fn canary(stack: &Stack) -> Problems {
     const FILE: &str = "stack/optional/llm-canary.yaml";
