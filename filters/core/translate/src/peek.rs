@@ -90,6 +90,10 @@ impl CompletionLimit {
 
 impl Says {
     fn of(value: &RawValue) -> Self {
+        // What nearly all of them are.
+        if let Ok(number) = value.get().parse::<u64>() {
+            return Self::Number(number);
+        }
         let text = match json::string(value) {
             Some(text) => text,
             None if json::is_null(value) => return Self::Nothing,
@@ -350,6 +354,11 @@ fn is_spelling_of(key: &[u8], name: &str) -> bool {
     /// Of an ASCII letter's other spellings the longest, in bytes.
     const LONGEST: usize = '\u{212a}'.len_utf8();
     if key.len() < name.len() || key.len() > name.len().saturating_mul(LONGEST) {
+        return false;
+    }
+    // Nearly every key has another beginning; a letter beyond ASCII may be any.
+    let begins = |key: u8, name: u8| !key.is_ascii() || key.eq_ignore_ascii_case(&name);
+    if !key.iter().zip(name.as_bytes()).take(2).all(|(key, name)| begins(*key, *name)) {
         return false;
     }
     let Ok(key) = std::str::from_utf8(key) else { return false };
