@@ -58,9 +58,13 @@ impl Options {
         }
     }
 
-    /// The rows to measure, each once, in the table's order.
+    /// The rows to measure, each once, in the table's order. Not those in which a bare Envoy alone would be, where others were asked for.
     pub fn rows(&self) -> Vec<Workload> {
-        Workload::ALL.into_iter().filter(|row| self.rows.contains(row)).collect()
+        let compared: Vec<_> =
+            self.variants.iter().filter(|variant| variant.baseline() != **variant).collect();
+        let has_one =
+            |row: &Workload| compared.is_empty() || compared.iter().any(|variant| variant.is_in(*row));
+        Workload::ALL.into_iter().filter(|row| self.rows.contains(row)).filter(has_one).collect()
     }
 
     /// The Envoys to start, with what they are compared with, in the table's order.
@@ -103,6 +107,13 @@ mod tests {
             [Variant::BareOpenAi, Variant::CountOff, Variant::CountExact]
         );
         assert_eq!(parse("bench --rows paced,json").rows(), [Workload::Json, Workload::Paced]);
+    }
+
+    #[test]
+    fn a_row_without_anything_to_compare_is_not_measured() {
+        let rows = parse("bench --variants renamed,bare-openai").rows();
+        assert_eq!(rows, [Workload::Json, Workload::Unpaced, Workload::Paced]);
+        assert_eq!(parse("bench --variants bare-openai").rows(), Workload::ALL);
     }
 
     #[test]
