@@ -91,6 +91,7 @@ struct Response<'a, S> {
 impl<S: Transport> Response<'_, S> {
     /// Does what the plan says. An error means that the other side is gone.
     async fn run(&mut self, steps: Vec<Step>) -> io::Result<After> {
+        let mut cost = None;
         for step in steps {
             match step {
                 Step::Wait(delay) => {
@@ -110,9 +111,12 @@ impl<S: Transport> Response<'_, S> {
                     self.head = Some(rendered(&head));
                 }
                 Step::Data(data) => self.data(&data).await?,
-                Step::End { trailers, spill, usage } => {
+                Step::Cost(usage) => cost = Some(self.state.note_spent(usage)),
+                Step::End { trailers, spill } => {
                     let after = self.end(&trailers, &spill).await?;
-                    self.state.note_spent(usage);
+                    if let Some(cost) = cost {
+                        cost.keep();
+                    }
                     return Ok(after);
                 }
                 Step::Stall => {

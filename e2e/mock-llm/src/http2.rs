@@ -117,6 +117,7 @@ impl Exchange {
 
     async fn answer(&self, steps: Vec<Step>, respond: &mut SendResponse<Bytes>) -> Result<(), Gone> {
         let mut stream: Option<SendStream<Bytes>> = None;
+        let mut cost = None;
         for step in steps {
             match (step, &mut stream) {
                 (Step::Wait(delay), stream) => tokio::select! {
@@ -135,14 +136,17 @@ impl Exchange {
                     // Lets the connection write this frame before the next one joins it.
                     tokio::task::yield_now().await;
                 }
-                (Step::End { trailers, usage, .. }, Some(stream)) => {
+                (Step::Cost(usage), _) => cost = Some(self.state.note_spent(usage)),
+                (Step::End { trailers, .. }, Some(stream)) => {
                     let sent = if trailers.is_empty() {
                         stream.send_data(Bytes::new(), true)
                     } else {
                         stream.send_trailers(map(&trailers))
                     };
                     sent.map_err(|_| Gone)?;
-                    self.state.note_spent(usage);
+                    if let Some(cost) = cost {
+                        cost.keep();
+                    }
                     return Ok(());
                 }
                 (Step::Stall, stream) => {

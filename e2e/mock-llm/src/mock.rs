@@ -154,7 +154,8 @@ impl MockProvider {
         self.state.journal().requests.clone()
     }
 
-    /// What each answer cost that was written to its end, in the order of their ends, whether it said so or not. Errors cost nothing.
+    /// What each answer cost that was written to its end, in the order of their ends, whether it said so or not. Errors cost nothing. Whoever has
+    /// read a whole answer finds its cost here.
     pub fn spent(&self) -> Vec<Usage> {
         self.state.journal().spent.clone()
     }

@@ -27,12 +27,12 @@ pub(crate) enum Step {
     Head(Head),
     /// Exactly one write, on HTTP/2 one DATA frame.
     Data(Bytes),
+    /// What the answer costs. It stands before the last write, so that whoever has read the whole answer finds it noted.
+    Cost(Usage),
     /// The end of the message, with these trailers; then these bytes on the connection.
     End {
         trailers: Vec<(String, Vec<u8>)>,
         spill: Bytes,
-        /// What the answer cost, where it is one of a model.
-        usage: Option<Usage>,
     },
     /// Nothing until the other side gives up.
     Stall,
@@ -145,7 +145,7 @@ fn steps(kind: ProviderKind, reply: &Reply, mut body: Body, serial: u64) -> Vec<
     let usage = body.usage;
     let ending = match reply.cut {
         Some((At::Start, ending)) => {
-            steps.push(ended(ending, reply, usage));
+            steps.push(ended(ending, reply));
             return steps;
         }
         Some((_, ending)) => ending,
@@ -167,7 +167,11 @@ fn steps(kind: ProviderKind, reply: &Reply, mut body: Body, serial: u64) -> Vec<
         wait(&mut steps, reply.delay_content);
     }
     write(&mut steps, reply, body);
-    steps.push(ended(ending, reply, usage));
+    if let (Ending::Clean, Some(usage)) = (ending, usage) {
+        let before_the_last = steps.len() - usize::from(matches!(steps.last(), Some(Step::Data(_))));
+        steps.insert(before_the_last, Step::Cost(usage));
+    }
+    steps.push(ended(ending, reply));
     steps
 }
 
@@ -177,12 +181,12 @@ fn wait(steps: &mut Vec<Step>, delay: Duration) {
     }
 }
 
-fn ended(ending: Ending, reply: &Reply, usage: Option<Usage>) -> Step {
+fn ended(ending: Ending, reply: &Reply) -> Step {
     match ending {
         Ending::Stall => Step::Stall,
         Ending::Reset => Step::Reset,
         Ending::Drop => Step::Drop,
-        Ending::Clean => Step::End { trailers: reply.trailers.clone(), spill: reply.spill.clone(), usage },
+        Ending::Clean => Step::End { trailers: reply.trailers.clone(), spill: reply.spill.clone() },
     }
 }
 

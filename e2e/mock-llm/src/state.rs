@@ -93,6 +93,32 @@ pub(crate) struct Journal {
     pub(crate) spent: Vec<Usage>,
 }
 
+/// A noted cost, which is taken back where the answer's end cannot be written after all.
+#[must_use = "a cost that is not kept is taken back"]
+pub(crate) struct Cost<'a> {
+    state: &'a State,
+    usage: Usage,
+    kept: bool,
+}
+
+impl Cost<'_> {
+    /// The answer was written to its end.
+    pub(crate) fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Cost<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            let spent = &mut self.state.journal().spent;
+            if let Some(at) = spent.iter().rposition(|usage| *usage == self.usage) {
+                spent.remove(at);
+            }
+        }
+    }
+}
+
 impl State {
     pub(crate) fn new(kind: ProviderKind) -> Self {
         let settings = Settings {
@@ -189,9 +215,10 @@ impl State {
         self.connection_ids.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Takes note of an answer that was written to its end.
-    pub(crate) fn note_spent(&self, usage: Option<Usage>) {
-        self.journal().spent.extend(usage);
+    /// Takes note of what an answer costs whose last bytes are about to be written.
+    pub(crate) fn note_spent(&self, usage: Usage) -> Cost<'_> {
+        self.journal().spent.push(usage);
+        Cost { state: self, usage, kept: false }
     }
 
     /// Lets go of what is held, or holds from now on.

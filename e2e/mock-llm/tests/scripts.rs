@@ -325,3 +325,19 @@ async fn what_is_held_waits_for_its_release() {
     let again = exchange_until_quiet(mock.address(), &request(OpenAi, &body(OpenAi, true)), has_one).await;
     assert_eq!(texts(&again), ["one"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_a_whole_answer_finds_its_cost() {
+    for mock in [openai().await, anthropic().await] {
+        let kind = mock.kind();
+        mock.set_default(Reply::text("hello hello").usage(Usage::new(3, 2)));
+        for number in 1..=400 {
+            let seen = exchange(mock.address(), &request(kind, &body(kind, number % 2 == 0))).await;
+            assert_eq!(
+                (seen.end, mock.spent().len()),
+                (End::Complete, number),
+                "answer {number} of {kind:?}"
+            );
+        }
+    }
+}
