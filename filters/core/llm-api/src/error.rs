@@ -94,11 +94,12 @@ impl ErrorKind {
     /// `error.type` in Anthropic's error body.
     pub const fn anthropic_type(self) -> &'static str {
         match self {
-            Self::InvalidRequest | Self::MethodNotAllowed | Self::Conflict => "invalid_request_error",
+            Self::InvalidRequest | Self::MethodNotAllowed => "invalid_request_error",
             Self::Authentication => "authentication_error",
             Self::Billing => "billing_error",
             Self::Permission => "permission_error",
             Self::NotFound => "not_found_error",
+            Self::Conflict => "conflict_error",
             Self::RequestTooLarge => "request_too_large",
             Self::RateLimit => "rate_limit_error",
             Self::Internal | Self::BadGateway => "api_error",

@@ -57,6 +57,7 @@ fn a_kind_has_the_type_that_each_api_documents_for_its_status() {
         (402, "insufficient_quota", "billing_error"),
         (403, "permission_error", "permission_error"),
         (404, "invalid_request_error", "not_found_error"),
+        (409, "invalid_request_error", "conflict_error"),
         (413, "invalid_request_error", "request_too_large"),
         (429, "rate_limit_error", "rate_limit_error"),
         (500, "server_error", "api_error"),
