@@ -227,7 +227,7 @@ fn scopes(
     (list.complete && scopes.len() == list.items.len()).then_some(scopes)
 }
 
-/// A scope in which everybody would be the same, because no source of identity tells them apart.
+/// A scope in which everybody would be the same, or several keys, because no source of identity tells them apart.
 fn nobody(scope: Scope, identity: &Identity) -> Option<Fault> {
     let sources = &identity.settings().sources;
     let known = sources.iter().any(|source| match (scope, source) {
@@ -235,12 +235,20 @@ fn nobody(scope: Scope, identity: &Identity) -> Option<Fault> {
         (Scope::Team, SourceSettings::Header(trusted)) => trusted.team.is_some(),
         (Scope::Team, SourceSettings::Jwt(jwt)) => jwt.team.is_some(),
         (Scope::Team, SourceSettings::ApiKeys(keys)) => keys.iter().any(|key| key.caller.team.is_some()),
-        (Scope::Key, SourceSettings::ApiKeys(keys)) => keys.iter().any(|key| key.caller.key.is_some()),
-        (Scope::Team | Scope::Key, SourceSettings::VirtualKeys(_)) => true,
+        (Scope::Key, SourceSettings::ApiKeys(_))
+        | (Scope::Team | Scope::Key, SourceSettings::VirtualKeys(_)) => true,
         (Scope::Key, SourceSettings::Header(_) | SourceSettings::Jwt(_)) => false,
+    });
+    let nameless = sources.iter().any(|source| match source {
+        SourceSettings::ApiKeys(keys) => keys.iter().any(|key| key.caller.key.is_none()),
+        SourceSettings::Header(_) | SourceSettings::Jwt(_) | SourceSettings::VirtualKeys(_) => false,
     });
     match scope {
         Scope::Model => None,
+        Scope::Key if nameless => Some(Fault::new(
+            "keys without an `id` would share one account",
+            "add an `id` to each of `identity.api_keys`",
+        )),
         _ if known => None,
         Scope::Team => Some(Fault::new(
             "nothing in `identity` tells a caller's team",
@@ -248,7 +256,7 @@ fn nobody(scope: Scope, identity: &Identity) -> Option<Fault> {
         )),
         Scope::Key => Some(Fault::new(
             "nothing in `identity` tells keys apart",
-            "add `virtual_keys`, or an `id` to each of `api_keys`",
+            "add `virtual_keys`, or `api_keys` with an `id` each",
         )),
         Scope::User => Some(Fault::new(
             "nobody is known by name without `identity`",

@@ -379,6 +379,17 @@ prices[4].match: `n` has a price at `prices[2].match` already
         schema_tells: Some(false),
     },
     Broken {
+        name: "a budget per key beside keys without a name",
+        json: r#"{"models": [{"name": "a", "targets": [{"provider": "openai", "api": "openai"}]}],
+            "identity": {"virtual_keys": {"public_keys": [{"kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}, "api_keys": [
+                {"id": "ci", "user": "builds", "sha256": "0000000000000000000000000000000000000000000000000000000000000001"},
+                {"user": "builds", "sha256": "0000000000000000000000000000000000000000000000000000000000000002"}]},
+            "budgets": {"limits": [{"name": "each", "per": ["key"], "quota": {"amount": 1000, "window": "day"}}]}}"#,
+        problems: r#"budgets.limits[0].per[0]: keys without an `id` would share one account
+  hint: add an `id` to each of `identity.api_keys`"#,
+        schema_tells: Some(false),
+    },
+    Broken {
         name: "budgets",
         json: r#"{"models": [{"name": "gpt-4", "targets": [{"provider": "openai", "api": "openai"}]}, {"name": "off", "counting": "off"}], "budgets": {
             "limits": [
@@ -429,7 +440,7 @@ budgets.limits[4]: a budget in dollars needs the price of `gpt-4 at openai`
 budgets.limits[4].per[0]: nothing in `identity` tells a caller's team
   hint: add `team` to `identity.header` or to the keys, or `team_claim` to `identity.jwt`
 budgets.limits[4].per[1]: nothing in `identity` tells keys apart
-  hint: add `virtual_keys`, or an `id` to each of `api_keys`
+  hint: add `virtual_keys`, or `api_keys` with an `id` each
 budgets.limits[4].quota.amount: `0.0000001` is finer than its unit
   hint: write dollars with at most six decimals, such as `500` or `0.25`
 budgets.limits[4].downgrade: a budget that is only reported sends nobody to another model
