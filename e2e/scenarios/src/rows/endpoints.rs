@@ -77,6 +77,24 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         Row::new("models/list-without-gateway", PROVIDER_ALONE, models(), unknown(404)),
         Row::new(
+            "models/head",
+            WITH_GATEWAY,
+            Request::new("HEAD", "/v1/models").bearer(),
+            status(200).header("content-type", "application/json").body(""),
+        ),
+        Row::new(
+            "models/head-http2",
+            WITH_GATEWAY,
+            Request::new("HEAD", "/v1/models").bearer().http2(),
+            status(200).header("content-type", "application/json").body(""),
+        ),
+        Row::new(
+            "models/another-method",
+            WITH_GATEWAY,
+            Request::new("DELETE", "/v1/models/gpt-4").bearer(),
+            unknown(405).header("allow", "GET, HEAD"),
+        ),
+        Row::new(
             "models/one",
             WITH_GATEWAY,
             one("gpt-4"),

@@ -23,6 +23,8 @@ pub(crate) enum Endpoint<'a> {
 }
 
 const MODELS: &str = "/v1/models";
+/// Whatever answers GET answers HEAD (RFC 9110, section 9.1). Envoy leaves out the body.
+const READS: &[&str] = &["GET", "HEAD"];
 /// Anthropic, "Count tokens in a Message".
 const COUNT_TOKENS: &[u8] = b"/v1/messages/count_tokens";
 /// OpenAI, "Get input token counts".
@@ -67,8 +69,8 @@ impl<'a> Endpoint<'a> {
             return Ok(Self::Other(dialect));
         };
         match rest.strip_prefix('/') {
-            None if rest.is_empty() => require(headers, "GET", dialect).map(|()| Self::Models(dialect)),
-            Some(id) if !id.is_empty() => require(headers, "GET", dialect).map(|()| Self::Model(dialect, id)),
+            None if rest.is_empty() => require(headers, READS, dialect).map(|()| Self::Models(dialect)),
+            Some(id) if !id.is_empty() => require(headers, READS, dialect).map(|()| Self::Model(dialect, id)),
             _ => Ok(Self::Other(dialect)),
         }
     }
@@ -76,7 +78,7 @@ impl<'a> Endpoint<'a> {
 
 /// A request that brings a body, which can be read.
 fn with_body(headers: &Headers, dialect: Dialect) -> Result<(), Refusal> {
-    require(headers, "POST", dialect)?;
+    require(headers, &["POST"], dialect)?;
     if !headers.is_encoded() {
         return Ok(());
     }
@@ -84,11 +86,14 @@ fn with_body(headers: &Headers, dialect: Dialect) -> Result<(), Refusal> {
     Err(Refusal::new(dialect, ApiError::new(ErrorKind::InvalidRequest, message)))
 }
 
-fn require(headers: &Headers, method: &str, dialect: Dialect) -> Result<(), Refusal> {
-    if headers.bytes(":method") == Some(method.as_bytes()) {
+/// One of these methods, or a refusal that lists them (RFC 9110, section 15.5.6).
+fn require(headers: &Headers, methods: &[&str], dialect: Dialect) -> Result<(), Refusal> {
+    let method = headers.bytes(":method").unwrap_or_default();
+    if methods.iter().any(|each| each.as_bytes() == method) {
         return Ok(());
     }
-    let error =
-        ApiError::new(ErrorKind::MethodNotAllowed, format!("This endpoint takes {method} requests only."));
-    Err(Refusal::new(dialect, error))
+    let message = format!("This endpoint takes {} requests only.", methods.join(" and "));
+    let mut refusal = Refusal::new(dialect, ApiError::new(ErrorKind::MethodNotAllowed, message));
+    refusal.headers.push(("allow", methods.join(", ")));
+    Err(refusal)
 }

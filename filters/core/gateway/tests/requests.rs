@@ -218,12 +218,40 @@ fn a_request_without_a_body_or_with_another_method_is_refused() {
     let mut host = gateway("{}");
     host.request_headers(&[(":method", "GET"), (":path", CHAT)], true);
     assert_eq!(host.reply().unwrap().status, 405);
+    assert_eq!(host.reply().unwrap().header("allow"), Some("POST"));
+}
 
-    let mut host = gateway("{}");
-    let mut headers = post(CHAT);
-    headers.push(("content-encoding", "gzip"));
-    host.request_headers(&headers, false);
-    assert_eq!(host.reply().unwrap().status, 400);
+#[test]
+fn a_compressed_body_is_refused_wherever_the_coding_stands() {
+    for (lines, status) in [
+        (&["gzip"][..], 400),
+        (&["identity", "gzip"], 400),
+        (&["identity, br"], 400),
+        (&["identity, "], 200),
+        (&["Identity", ""], 200),
+    ] {
+        let mut host = gateway("{}");
+        let mut headers = post(CHAT);
+        headers.extend(lines.iter().map(|line| ("content-encoding", *line)));
+        host.request_headers(&headers, false);
+        assert_eq!(host.reply().map_or(200, |reply| reply.status), status, "{lines:?}");
+    }
+}
+
+#[test]
+fn what_answers_get_answers_head() {
+    for (method, path, expected) in [
+        ("HEAD", "/v1/models", (200, None)),
+        ("HEAD", "/v1/models/gpt-4", (200, None)),
+        ("HEAD", "/v1/models/gpt-5", (404, None)),
+        ("DELETE", "/v1/models", (405, Some("GET, HEAD"))),
+        ("POST", "/v1/models/gpt-4", (405, Some("GET, HEAD"))),
+    ] {
+        let mut host = gateway("{}");
+        host.request_headers(&[(":method", method), (":path", path)], true);
+        let reply = host.reply().unwrap();
+        assert_eq!((reply.status, reply.header("allow")), expected, "{method} {path}");
+    }
 }
 
 #[test]

@@ -43,6 +43,13 @@ pub struct LocalReply {
     pub body: Vec<u8>,
 }
 
+impl LocalReply {
+    /// The first value under that lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(each, _)| each == name).map(|(_, value)| value.as_str())
+    }
+}
+
 /// Runs one machine.
 pub struct Host<M> {
     machine: M,
