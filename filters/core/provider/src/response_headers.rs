@@ -41,10 +41,11 @@ fn build(attempt: &Attempt, upstream: &Headers, status: Vec<u8>, length: Length)
     }
     match length {
         Length::AsItIs => {
-            for name in ["content-length", "content-encoding"] {
-                if let Some(value) = upstream.bytes(name) {
-                    headers.push(name, value);
-                }
+            if let Some(value) = upstream.bytes("content-length") {
+                headers.push("content-length", value);
+            }
+            for value in upstream.lines("content-encoding") {
+                headers.push("content-encoding", value);
             }
         }
         Length::Exactly(length) => {

@@ -248,12 +248,17 @@ fn what_a_stream_loses_is_a_line_in_the_log() {
 #[test]
 fn an_answer_that_is_none_is_a_failure_that_is_retried() {
     type Row<'a> = (bool, &'a [(&'a str, &'a str)], &'a str);
-    let rows: [Row<'_>; 6] = [
+    let rows: [Row<'_>; 7] = [
         (false, &[(":status", "200"), ("content-type", "text/html")], "<html>Sign in</html>"),
         (false, &[(":status", "200"), JSON], "not json"),
         (false, &[(":status", "200"), SSE], "data: {}\n\n"),
         (true, &[(":status", "200"), JSON], "{}"),
         (false, &[(":status", "200"), JSON, ("content-encoding", "gzip")], "\u{1f}"),
+        (
+            false,
+            &[(":status", "200"), JSON, ("content-encoding", "identity"), ("content-encoding", "gzip")],
+            "\u{1f}",
+        ),
         (false, &[(":status", "301"), ("location", "https://elsewhere.example")], "moved"),
     ];
     for (stream, headers, body) in rows {
@@ -396,4 +401,14 @@ fn media_types_know_no_case() {
     let mut host = sent("anthropic", Dialect::OpenAi, false);
     let got = answer(&mut host, &[(":status", "200"), ("content-type", "application/jsonl")], &[b"{}"]);
     assert_eq!(header(&got, ":status"), Some("502"));
+}
+
+#[test]
+fn an_answer_that_nobody_reads_keeps_each_of_its_codings() {
+    let mut host = sent("openai", Dialect::OpenAi, false);
+    let coded = [(":status", "200"), JSON, ("content-encoding", "identity"), ("content-encoding", "gzip")];
+    let got = answer(&mut host, &coded, &[b"\x1f\x8b"]);
+    let codings: Vec<&[u8]> = got.headers.as_ref().unwrap().lines("content-encoding").collect();
+    assert_eq!(codings, [&b"identity"[..], b"gzip"]);
+    assert_eq!(got.body, b"\x1f\x8b");
 }

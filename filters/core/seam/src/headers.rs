@@ -91,10 +91,12 @@ impl Headers {
         said.is_some_and(|said| said.trim().eq_ignore_ascii_case(media_type))
     }
 
-    /// Whether the body is encoded, so that it cannot be read as it is.
+    /// Whether the body is encoded, so that it cannot be read as it is: by any of the codings that are listed, in however many lines.
     pub fn is_encoded(&self) -> bool {
-        self.bytes("content-encoding")
-            .is_some_and(|value| !value.trim_ascii().eq_ignore_ascii_case(b"identity"))
+        self.lines("content-encoding")
+            .flat_map(|line| line.split(|byte| *byte == b','))
+            .map(<[u8]>::trim_ascii)
+            .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
     }
 
     /// Adds a pair at the end, next to any other of that name.
