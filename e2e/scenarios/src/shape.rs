@@ -1,6 +1,7 @@
 //! The shapes of deployment that rows run against: which filters, which fallback, which providers.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use ai_filters::render::{
     AccessLog, Alias, Auth, BodyLimit, Fallback, FilePath, Filters, HeadersHeld, Limits, LlmRouter, Modules,
@@ -199,10 +200,22 @@ pub struct Ports {
     pub anthropic: u16,
 }
 
-/// Short enough that a row about time does not wait, long enough that a busy machine is not taken for a silent provider.
+/// How long a stream's first content may take, and every pause in it: short enough that a row about time does not wait for long, long enough
+/// that a busy machine is not taken for a silent provider.
+pub const FIRST_BYTE: Duration = Duration::from_secs(2);
+/// How long an answer may take that is no stream.
+pub const ANSWER: Duration = Duration::from_secs(4);
+/// How long everything may take.
+pub const TOTAL: Duration = Duration::from_secs(16);
+
 fn limits() -> Limits {
-    let limit = |text: &str| text.parse().expect("a time limit");
-    Limits { first_byte: limit("1s"), idle: limit("1s"), answer: limit("2s"), total: limit("8s") }
+    let limit = |limit: Duration| format!("{}ms", limit.as_millis()).parse().expect("a time limit");
+    Limits {
+        first_byte: limit(FIRST_BYTE),
+        idle: limit(FIRST_BYTE),
+        answer: limit(ANSWER),
+        total: limit(TOTAL),
+    }
 }
 
 fn provider(provider: Provider, host: &str, port: u16, path: &str, key: &str) -> Provider {

@@ -15,7 +15,7 @@ use crate::problems::Problems;
 use crate::request::{Request, chat, chat_body, chat_stream, prompt};
 use crate::row::Row;
 use crate::run::dressed;
-use crate::shape::{MAX_BODY, Shape};
+use crate::shape::{ANSWER, MAX_BODY, Shape};
 use crate::sse;
 use crate::stand::Stand;
 
@@ -227,7 +227,7 @@ async fn hang_up(stand: &Stand, speaks: Speaks) -> Problems {
 /// A client that leaves before anything came back.
 async fn hang_up_early(stand: &Stand) -> Problems {
     let mut problems = Problems::default();
-    stand.openai.script(Reply::answer().delay_headers(Duration::from_millis(1200)));
+    stand.openai.script(Reply::answer().delay_headers(ANSWER.mul_f32(0.6)));
     let mut client = http1::Connection::open(stand.address).await.expect("the gateway accepts");
     client.send(&dressed(stand.shape, &chat("and go"))).await.expect("the gateway reads");
     stand.openai.wait_until("the request is there", |provider| provider.request_count() == 1).await;

@@ -9,12 +9,14 @@ use crate::expect::{completion, status, stream};
 use crate::request::{chat, chat_stream};
 use crate::row::Row;
 use crate::seen::once;
-use crate::shape::Shape;
+use crate::shape::{ANSWER, FIRST_BYTE, Shape};
 
 /// Longer than a stream's first content may take, shorter than a whole answer.
-const BETWEEN: Duration = Duration::from_millis(1500);
-/// A pause that no limit minds.
-const SHORT: Duration = Duration::from_millis(350);
+const BETWEEN: Duration = FIRST_BYTE.saturating_add(ANSWER).checked_div(2).unwrap();
+/// A pause that no limit minds. Seven of them are longer than a first content may take.
+const SHORT: Duration = FIRST_BYTE.checked_div(3).unwrap();
+/// The same, of which five are.
+const SHORTER: Duration = FIRST_BYTE.checked_div(4).unwrap();
 /// Nothing marks streams: they have an answer's time.
 const UNMARKED: &[Shape] = &[Shape::NotHeld, Shape::ProviderAlone];
 
@@ -66,7 +68,7 @@ pub(super) fn rows() -> Vec<Row> {
             stream("12345", "anthropic", 2),
         )
         .openai(once(), Reply::status(503))
-        .anthropic(once(), Reply::chunks(["1", "2", "3", "4", "5"]).delay_events(Duration::from_millis(220))),
+        .anthropic(once(), Reply::chunks(["1", "2", "3", "4", "5"]).delay_events(SHORTER)),
         Row::new("time/stalled-stream", HELD, chat_stream("stall"), begun()).openai(once(), stalled()),
         Row::new("time/stalled-stream-http2", HELD, chat_stream("stall").http2(), begun())
             .openai(once(), stalled()),
