@@ -22,9 +22,9 @@ const DASHBOARD: &str = "grafana/dashboards/ai-gateway.json";
 /// What is only there where something is broken that this run does not break.
 const SILENT: [&str; 2] = ["ai_gateway_budget_unavailable", "ai_gateway_budget_unsettled"];
 /// How far `rate` may be off that has to guess what was between its samples.
-const TOLERANCE: f64 = 0.3;
+const TOLERANCE: f64 = 0.15;
 /// How long OpenAI's answers take at least, in milliseconds.
-const SLOW: u64 = 300;
+const SLOW: u64 = 600;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Dollars for a million tokens, by provider: of the prompt, of the answer.
 const PRICES: [(&str, &str, f64, f64); 2] =
@@ -195,10 +195,16 @@ impl Run {
         sent
     }
 
-    /// The series of a query, each with its labels.
+    /// The series that a query has now, each with its labels.
     async fn query(&self, expression: &str) -> Vec<(Value, f64)> {
+        self.query_at(expression, None).await
+    }
+
+    /// The same, or those that it had at that time.
+    async fn query_at(&self, expression: &str, time: Option<f64>) -> Vec<(Value, f64)> {
         let encoded: String = expression.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let path = format!("/api/v1/query?query={encoded}");
+        let time = time.map(|time| format!("&time={time:.3}")).unwrap_or_default();
+        let path = format!("/api/v1/query?query={encoded}{time}");
         let reply = lab::http::get(self.prometheus, &path, PATIENCE).await.unwrap().json();
         assert_eq!(reply["status"], "success", "{expression}: {reply}");
         let series = reply["data"]["result"].as_array().unwrap();
@@ -210,8 +216,13 @@ impl Run {
         self.query(expression).await.first().map_or(0.0, |(_, value)| *value)
     }
 
-    /// Waits until Prometheus has seen so many answers and failures.
-    async fn wait_for(&self, answers: f64, refused: f64) {
+    /// When Envoy was scraped last, in seconds since the Unix epoch by Prometheus' own clock.
+    async fn scraped(&self) -> f64 {
+        self.number("max(timestamp(ai_gateway_budget_refused))").await
+    }
+
+    /// Waits until Prometheus has seen so many answers and failures. When it was that everything about them had been scraped.
+    async fn wait_for(&self, answers: f64, refused: f64) -> f64 {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let seen = (
@@ -224,8 +235,17 @@ impl Run {
             assert!(Instant::now() < deadline, "Prometheus has seen {seen:?}");
             time::sleep(Duration::from_millis(200)).await;
         }
-        // And the scrape after that one.
-        time::sleep(Duration::from_millis(2_100)).await;
+        // And two scrapes after that one.
+        let mut scraped = self.scraped().await;
+        for _ in 0..2 {
+            let before = scraped;
+            while scraped <= before {
+                assert!(Instant::now() < deadline, "Prometheus scrapes no more since {scraped}");
+                time::sleep(Duration::from_millis(100)).await;
+                scraped = self.scraped().await;
+            }
+        }
+        scraped
     }
 }
 
@@ -252,7 +272,7 @@ fn expected(place: &str, sent: &Sent, window: f64) -> Option<Expected> {
         vec![near(&[MODEL, OPENAI], of_openai), near(&[MODEL, ANTHROPIC], of_anthropic)]
     };
     // A histogram says between which of its steps a value is.
-    let times = || vec![(vec![OPENAI], SLOW as f64 - 50.0, 1_000.0), (vec![ANTHROPIC], 0.0, 250.0)];
+    let times = || vec![(vec![OPENAI], SLOW as f64 - 100.0, 2_500.0), (vec![ANTHROPIC], 0.0, 500.0)];
     let refusals = sent.refused + sent.denied;
     let all = sent.count() + sent.failed + refusals;
     Some(match place {
@@ -329,21 +349,19 @@ async fn every_query_has_the_value_that_was_sent() {
 
     // What was never counted is not there, and a number that appears has not grown: one of each, before what is measured.
     let first = run.send([1, 1, 1, 1, 1]).await;
-    run.wait_for(first.count(), first.refused).await;
-    let begun = Instant::now();
+    let begun = run.wait_for(first.count(), first.refused).await;
     let sent = run.send([12, 8, 5, 4, 3]).await;
-    run.wait_for(first.count() + sent.count(), first.refused + sent.refused).await;
+    let over = run.wait_for(first.count() + sent.count(), first.refused + sent.refused).await;
+    // From just before the one scrape to the other, however late each came.
+    let window = over - begun + 0.1;
+    let milliseconds = format!("{}ms", (window * 1000.0).round());
 
     let mut problems = Vec::new();
     for query in dashboard().into_iter().chain(alerts()) {
-        // Whole seconds: from the last scrape before it all until now.
-        let window = begun.elapsed().as_secs() + 2;
-        let asked = query
-            .expression
-            .replace("$__rate_interval", &format!("{window}s"))
-            .replace("$__range", &format!("{window}s"));
-        let series = run.query(&asked).await;
-        let Some(expected) = expected(&query.place, &sent, window as f64) else {
+        let asked =
+            query.expression.replace("$__rate_interval", &milliseconds).replace("$__range", &milliseconds);
+        let series = run.query_at(&asked, Some(over)).await;
+        let Some(expected) = expected(&query.place, &sent, window) else {
             let silent = SILENT.iter().any(|name| query.expression.contains(name));
             if !(silent && series.is_empty()) {
                 problems.push(format!("{}: {asked} gives {series:?}, which nobody expects", query.place));
