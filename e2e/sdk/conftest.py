@@ -73,9 +73,9 @@ def _own():
             OPENAI_BASE_URL=f"{first.root}/v1",
             ANTHROPIC_API_KEY="sk-of-the-second",
             ANTHROPIC_BASE_URL=second.root,
-            # A stream may pause for as long as all attempts may take to begin, so both are short.
-            FIRST_BYTE_TIMEOUT="1s",
-            IDLE_TIMEOUT="1s",
+            # A stream may pause for as long as all attempts may take to begin, so both are short; a busy machine is still no silent provider.
+            FIRST_BYTE_TIMEOUT="2s",
+            IDLE_TIMEOUT="2s",
         )
         yield run, first, second
         # Answers that hang would keep the gateway's connections open.
