@@ -41,7 +41,7 @@ pub(super) fn of(file: &RouteFile, tls_secret: Option<&str>) -> Cluster {
             namespace: namespace.map_or(default.namespace, |given| given.value.clone()),
             labels: file.labels.iter().cloned().collect(),
             annotations: file.annotations.iter().cloned().collect(),
-            tls_secret: tls_secret.or(given).map(str::to_owned),
+            tls_secret: given.or(tls_secret).map(str::to_owned),
         },
         replicas: file.replicas.as_ref().and_then(|given| u32::try_from(given.value).ok()),
         secrets: secrets.collect(),

@@ -197,6 +197,45 @@ fn names_that_resources_cannot_have_are_made_into_some_that_they_can() {
     assert_eq!(names, expected);
 }
 
+/// The rules of a model for one API are named after both, and another model may have just that name.
+#[test]
+fn no_model_takes_the_names_of_anothers_rules() {
+    let named = EXAMPLE.replace("gpt-4", "chat");
+    let other = "  - {name: other, provider: openai, model: chat-openai, auth: {type: APIKey, apiKeyRef: {name: openai-key}}}\n";
+    let behind = named.replace("  rateLimit:", &format!("{other}  rateLimit:"));
+    let before = named.replace("  - name: openai\n", &format!("{other}  - name: openai\n"));
+    for text in [behind, before] {
+        let all = rendered(&text, None);
+        let names: Vec<_> =
+            all.iter().map(|it| format!("{} {}", it["kind"], it["metadata"]["name"])).collect();
+        let parted: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(parted.len(), names.len(), "two resources have one name: {names:#?}");
+    }
+}
+
+#[test]
+fn the_files_own_secret_is_the_one_that_counts() {
+    let own = format!("{EXAMPLE}  listener: {{tls: {{secretName: own}}}}\n");
+    let shown = |text: &str| {
+        let all = rendered(text, Some("from-outside"));
+        of(&all, "Gateway")[0]["spec"]["listeners"][0]["tls"]["certificateRefs"][0]["name"].clone()
+    };
+    assert_eq!((shown(&own), shown(EXAMPLE)), (json!("own"), json!("from-outside")));
+}
+
+/// A whole number may be written as one with an exponent or a fraction of nothing.
+#[test]
+fn a_number_stays_a_number_however_it_is_written() {
+    let text = format!(
+        "{EXAMPLE}  budgets: {{default_completion_tokens: 2e3, limits: [{{name: all, callers: 1000.0, quota: {{amount: 1e3, window: day}}}}]}}\n"
+    );
+    let all = rendered(&text, None);
+    let config = &of(&all, "EnvoyExtensionPolicy")[0]["spec"]["wasm"][0]["config"];
+    GatewayConfig::parse(config.to_string().as_bytes(), &|_| None)
+        .unwrap_or_else(|problems| unreachable(&problems));
+    assert_eq!(config["budgets"]["default_completion_tokens"], 2000);
+}
+
 #[test]
 fn what_envoy_gateway_cannot_say_is_refused_at_its_place() {
     let third = "  - {name: third, provider: openai, priority: 2, model: gpt-4, auth: {type: APIKey, apiKeyRef: {name: openai-key}}}\n  rateLimit:";

@@ -127,6 +127,12 @@ fn json(value: &Value) -> Yaml {
         Value::Array(items) => items.iter().map(json).collect::<List>().into(),
         Value::Bool(value) => (*value).into(),
         Value::String(text) => text.as_str().into(),
-        other => other.as_u64().map_or_else(|| other.to_string().into(), Into::into),
+        other => other.as_u64().or_else(|| whole(other)).map_or_else(|| other.to_string().into(), Into::into),
     }
+}
+
+/// A whole number that is written with an exponent or a fraction of nothing, as far as a double is exact.
+fn whole(value: &Value) -> Option<u64> {
+    let text = format!("{:.1}", value.as_f64()?);
+    text.strip_suffix(".0")?.parse().ok().filter(|number| *number < 1 << f64::MANTISSA_DIGITS)
 }
