@@ -20,7 +20,9 @@ mod values;
 mod wasm;
 
 pub use budget::{Budget, GlobalBudget, OnFailure, Refunds, Window, service_config};
-pub use compose::{ComposeFiles, compose, counts_beside, example_env, on_scripted_providers};
+pub use compose::{
+    ComposeFiles, compose, counts_beside, example_env, in_container, on_scripted_providers, service_taken,
+};
 pub(crate) use gateway_api::RANKS;
 pub use gateway_api::{GatewayApi, GatewayVersion, Infrastructure, Place, Pods, manifests};
 pub use inputs::token_budgets;

@@ -3,7 +3,7 @@
 use llm_api::Dialect;
 
 use super::super::{Auth, BaseUrl, FilePath, LlmRouter, Provider};
-use super::{answers, confined, ending, healthcheck};
+use super::{answers, confined, ending, healthcheck, literal};
 use crate::yaml::{List, Map};
 
 /// The volume through which the gateway gets the scripted providers' certificate authority.
@@ -60,7 +60,7 @@ pub(super) fn service(router: &LlmRouter, checkout: &str) -> Map {
         command = command.item(format!("--{}-port", api.name())).item(port.to_string());
         command = command.item(format!("--{}-key", api.name())).item(key(api));
         for model in models(router, api) {
-            command = command.item(format!("--{}-model", api.name())).item(model);
+            command = command.item(format!("--{}-model", api.name())).item(literal(model));
         }
     }
     let service = Map::new()
