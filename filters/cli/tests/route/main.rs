@@ -4,6 +4,7 @@
 
 mod compose;
 mod fuller;
+mod hostile;
 mod kubernetes;
 
 use std::path::PathBuf;

@@ -1,0 +1,41 @@
+//! What a platform engineer may write and hardly anybody does, and what somebody writes who means harm.
+
+use super::*;
+
+#[test]
+fn no_password_of_an_address_is_repeated() {
+    for url in ["https://user:hunter2@host/v1", "https://host/v1?key=hunter2", "hunter2@host"] {
+        let text =
+            EXAMPLE.replace("    model: gpt-4\n", &format!("    model: gpt-4\n    baseUrl: \"{url}\"\n"));
+        let said = problems(&text);
+        assert!(said.contains("spec.backends[0].baseUrl: ") && !said.contains("hunter2"), "{said}");
+    }
+    let said =
+        problems(&format!("{EXAMPLE}  sharedBudget: {{perDay: 5, service: \"user:hunter2@host:1\"}}\n"));
+    assert!(said.contains("spec.sharedBudget.service: ") && !said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn one_alias_may_be_every_other_name() {
+    let router = understood(&format!("{EXAMPLE}  aliases: [{{match: \"*\", model: gpt-4}}]\n"));
+    let way = explain(&router, "anything", None).unwrap();
+    assert!(way.contains("anything, which is gpt-4"), "{way}");
+}
+
+#[test]
+fn a_requests_way_tells_every_budget_and_what_it_does() {
+    let text = EXAMPLE.split("  rateLimit").next().unwrap().to_owned()
+        + "  - {name: small, provider: openai, model: gpt-4-mini, auth: {type: APIKey, apiKeyRef: {name: openai-key}}}\n"
+        + "  budgets:\n    limits:\n"
+        + "    - {name: seen, mode: shadow, quota: {amount: 5, window: day}}\n"
+        + "    - {name: less, models: [gpt-4], downgrade: {to: gpt-4-mini}, quota: {amount: 7, window: day}}\n"
+        + "  sharedBudget: {perMinute: 9, onFailure: refuse}\n";
+    let way = explain(&understood(&text), "gpt-4", None).unwrap();
+    for expected in [
+        "budget     seen: 5 tokens a day for all callers together, and nothing is refused\n",
+        "budget     less: 7 tokens a day for all callers together; gpt-4-mini instead where less than 10% of it is left\n",
+        "budget     shared: 9 tokens a minute for each user, by the service at ratelimit:8081; refused where it does not answer\n",
+    ] {
+        assert!(way.contains(expected), "{way}");
+    }
+}
