@@ -72,6 +72,14 @@ impl Key {
     pub(super) fn named(name: &str) -> Self {
         Self { name: label(name), env: None }
     }
+
+    /// The variable that it is in, as an AIGatewayRoute file is read.
+    pub(super) fn variable(&self) -> String {
+        let upper = |text: &str| text.to_ascii_uppercase().replace('-', "_");
+        let owner = self.name.strip_suffix("-api-key").or_else(|| self.name.strip_suffix("-key"));
+        let of_name = || owner.map_or_else(|| upper(&self.name), |owner| format!("{}_API_KEY", upper(owner)));
+        self.env.clone().unwrap_or_else(of_name)
+    }
 }
 
 /// A name of small letters, digits and `-`, that begins with a letter.
