@@ -65,7 +65,7 @@ fn of_filter(
         for (client, _) in world.targeting("ClientTrafficPolicy", gateway) {
             let limit = client.spec().and_then(|spec| spec.find(&["connection", "bufferLimit"]));
             if let Some(limit) =
-                limit.filter(|it| it.number().is_some_and(|bytes| bytes < longest.saturating_mul(2)))
+                limit.filter(|it| it.bytes().is_some_and(|bytes| bytes < longest.saturating_mul(2)))
             {
                 let message = format!(
                     "is less than twice the filter's longest body of {longest} bytes: Envoy's limit is met first, and it ends requests without a word"

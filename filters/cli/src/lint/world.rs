@@ -105,6 +105,9 @@ impl<'a> World<'a> {
                     all.push((policy, reference.text_of("sectionName")));
                 }
             }
+            if spec.each("targetSelectors").iter().any(|selector| target.is_selected(selector)) {
+                all.push((policy, None));
+            }
         }
         all
     }
@@ -131,6 +134,29 @@ impl<'a> World<'a> {
 impl<'a> Resource<'a> {
     pub(super) fn spec(&self) -> Option<Spot<'a>> {
         self.spot.get("spec")
+    }
+}
+
+impl Resource<'_> {
+    /// Whether an entry of a policy's `targetSelectors` is for it.
+    fn is_selected(&self, selector: &Spot<'_>) -> bool {
+        let labels = self.spot.find(&["metadata", "labels"]);
+        let label = |key: &str| labels.as_ref().and_then(|labels| labels.text_of(key));
+        let wanted = selector.get("matchLabels").map_or_else(Vec::new, |wanted| wanted.members());
+        let expressions = selector.each("matchExpressions");
+        selector.text_of("kind") == Some(self.kind)
+            && wanted.iter().all(|(key, value)| value.text().is_some() && label(key) == value.text())
+            && expressions.iter().all(|expression| {
+                let here = label(expression.text_of("key").unwrap_or_default());
+                let among = || expression.each("values").iter().any(|value| value.text() == here);
+                match expression.text_of("operator") {
+                    Some("Exists") => here.is_some(),
+                    Some("DoesNotExist") => here.is_none(),
+                    Some("In") => here.is_some() && among(),
+                    Some("NotIn") => here.is_none() || !among(),
+                    _ => false,
+                }
+            })
     }
 }
 
