@@ -102,6 +102,18 @@ pub(super) fn check(file: &RouteFile, cluster: &Cluster, found: &mut Found<'_>) 
                 "use a name, such as that of a Service: `http://NAME.NAMESPACE.svc.cluster.local/v1`",
             );
         }
+        if let Some(given) = &backend.base_url
+            && let Ok(url) = given.value.parse::<BaseUrl>()
+            && url.host().contains('_')
+        {
+            let message = format!("`{}` cannot be the host of a Backend", url.host());
+            refuse(
+                given.order,
+                &given.path,
+                message,
+                "letters, digits, `-` and `.`: Kubernetes' names have no `_`",
+            );
+        }
         let (Some(key), Some(secret)) = (&backend.key, &backend.secret) else { continue };
         if *secrets.entry(key.value.as_str()).or_insert(secret) != secret {
             let message = format!("{} is the variable of another Secret already", key.value);

@@ -152,7 +152,9 @@ fn each_rule_has_a_policy_a_patch_and_requests_of_its_own() {
         (target["name"].as_str().unwrap().to_owned(), target["sectionName"].as_str().unwrap().to_owned())
     };
     assert_eq!(of(&all, "BackendTrafficPolicy").iter().map(target).collect::<Vec<_>>(), rules);
-    let patches = of(&all, "EnvoyPatchPolicy")[0]["spec"]["jsonPatches"].as_array().unwrap();
+    let policies = of(&all, "EnvoyPatchPolicy");
+    let patches: Vec<&Value> =
+        policies.iter().flat_map(|policy| policy["spec"]["jsonPatches"].as_array().unwrap()).collect();
     let patched: Vec<_> = patches
         .iter()
         .filter(|patch| patch["type"].as_str().unwrap().ends_with(".Cluster"))
@@ -213,6 +215,21 @@ fn no_model_takes_the_names_of_anothers_rules() {
     }
 }
 
+/// `kubectl apply` keeps a resource in an annotation of itself, which may have 256 KiB.
+#[test]
+fn many_models_are_no_resource_that_is_too_long() {
+    let head = EXAMPLE.split("  - name").next().unwrap();
+    let backends: String = (0..24)
+        .map(|number| {
+            format!("  - {{name: o{number}, provider: openai, model: model-{number}, auth: {{type: APIKey, apiKeyRef: {{name: openai-key}}}}}}\n  - {{name: a{number}, priority: 1, provider: anthropic, model: claude, modelNameOverride: model-{number}, auth: {{type: APIKey, apiKeyRef: {{name: anthropic-key}}}}}}\n")
+        })
+        .collect();
+    for resource in rendered(&format!("{head}{backends}"), None) {
+        let bytes = resource.to_string().len();
+        assert!(bytes < 256 << 10, "{} {}: {bytes}", resource["kind"], resource["metadata"]["name"]);
+    }
+}
+
 #[test]
 fn the_files_own_secret_is_the_one_that_counts() {
     let own = format!("{EXAMPLE}  listener: {{tls: {{secretName: own}}}}\n");
@@ -251,6 +268,10 @@ fn what_envoy_gateway_cannot_say_is_refused_at_its_place() {
         (
             EXAMPLE.replace("    model: gpt-4\n", "    model: gpt-4\n    baseUrl: https://10.0.0.1/v1\n"),
             "spec.backends[0].baseUrl: is an address",
+        ),
+        (
+            EXAMPLE.replace("    model: gpt-4\n", "    model: gpt-4\n    baseUrl: http://my_llm:8000/v1\n"),
+            "spec.backends[0].baseUrl: `my_llm` cannot be the host of a Backend",
         ),
         (
             EXAMPLE.replace("name: llm-router", "name: LLM"),
