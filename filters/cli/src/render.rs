@@ -37,6 +37,8 @@ pub use values::{
     BaseUrl, BodyLimit, EnvName, FilePath, Limit, ModelName, ProviderName, Scheme, ServiceAddress,
 };
 
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
 use crate::yaml::{self, List, Map};
 
 /// Downstream connections that Envoy accepts at once. Without such a limit it warns at start, and with reason: sockets run out first.
@@ -140,6 +142,14 @@ fn connection_limit() -> Map {
 fn socket_address(host: &str, port: u16) -> Map {
     Map::new()
         .with("socket_address", Map::new().with("address", host).with("port_value", u64::from(port)).inline())
+}
+
+/// Where a listener listens. `::` is every address, as everywhere else: Envoy by itself would leave out IPv4.
+fn listening(address: SocketAddr) -> Map {
+    let every = (address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)).then_some(true);
+    let (host, port) = (address.ip().to_string(), u64::from(address.port()));
+    let socket = Map::new().with("address", host).with("port_value", port).with_some("ipv4_compat", every);
+    Map::new().with("socket_address", socket.inline())
 }
 
 /// The start of a `typed_config` of that message.

@@ -39,3 +39,16 @@ fn a_requests_way_tells_every_budget_and_what_it_does() {
         assert!(way.contains(expected), "{way}");
     }
 }
+
+/// Envoy's `::` would leave out IPv4, and nobody who writes it means that.
+#[test]
+fn every_address_is_every_address() {
+    let listener = |address: &str| -> Value {
+        let text = format!("{EXAMPLE}  listener: {{address: \"{address}\"}}\n");
+        let root: Value = serde_yaml_ng::from_str(&bootstrap(&understood(&text))).unwrap();
+        root["static_resources"]["listeners"][0]["address"]["socket_address"].clone()
+    };
+    assert_eq!(listener("[::]:1"), json!({"address": "::", "port_value": 1, "ipv4_compat": true}));
+    assert_eq!(listener("[::1]:1"), json!({"address": "::1", "port_value": 1}));
+    assert_eq!(listener("0.0.0.0:1"), json!({"address": "0.0.0.0", "port_value": 1}));
+}
