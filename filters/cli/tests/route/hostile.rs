@@ -52,3 +52,22 @@ fn every_address_is_every_address() {
     assert_eq!(listener("[::1]:1"), json!({"address": "::1", "port_value": 1}));
     assert_eq!(listener("0.0.0.0:1"), json!({"address": "0.0.0.0", "port_value": 1}));
 }
+
+#[test]
+fn a_routes_budgets_have_names_whatever_its_own_is() {
+    let route = |name: &str, model: &str| {
+        format!(
+            "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: AIGatewayRoute\nmetadata: {{name: \"{name}\"}}\nspec:\n  backends: [{{name: {model}, provider: openai, model: {model}, auth: {{type: APIKey, apiKeyRef: {{name: openai-key}}}}}}]\n  rateLimit: {{tokenBudget: {{perUser: 5}}}}\n"
+        )
+    };
+    let long = "a".repeat(63);
+    let names = ["Team B", "team-b", &long, &format!("{}b", "a".repeat(62)), "é"];
+    let file: Vec<String> =
+        names.iter().enumerate().map(|(number, name)| route(name, &format!("m{number}"))).collect();
+    let config: Value = serde_json::from_str(&gateway_config(&understood(&file.join("---\n")))).unwrap();
+    let limits = config["budgets"]["limits"].as_array().unwrap();
+    let names: Vec<_> = limits.iter().map(|limit| limit["name"].as_str().unwrap()).collect();
+    let cut = "a".repeat(48);
+    let cut = [format!("{cut}-user-day"), format!("{cut}-2-user-day")];
+    assert_eq!(names, ["team-b-user-day", "team-b-2-user-day", &cut[0], &cut[1], "route-user-day"]);
+}
