@@ -11,6 +11,7 @@ mod warnings;
 
 pub use document::{Documents, Unreadable};
 pub use explain::explain;
+pub(crate) use finding::visible;
 pub use finding::{Finding, Findings};
 pub use kubernetes::{Cluster, SECRET_NAME, is_secret_name};
 

@@ -225,6 +225,22 @@ fn a_resource_is_not_judged_by_its_name() {
 }
 
 #[test]
+fn a_key_that_stands_twice_is_told_with_its_line() {
+    let found = of("kind: a\napiVersion: v1\nmetadata:\n  name: b\n  labels: {}\n  name: c\n");
+    assert_eq!(found.problems.iter().map(|one| one.line).collect::<Vec<_>>(), [Some(6)]);
+}
+
+/// What somebody else wrote is shown, and does not write on the terminal by itself.
+#[test]
+fn no_name_of_a_resource_moves_the_cursor() {
+    let found = of(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"a\\e[2J\\nb\"}\ndata: {x: sk-0123456789abcdefghij}\n",
+    );
+    let said = found.problems[0].to_string();
+    assert!(said.contains("ConfigMap a\\u{1b}[2J\\nb: data.x") && !said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
 fn files_are_read_together() {
     let whole = fs::read_to_string(root().join("envoy-configs/gateway-api/llm-router.yaml")).unwrap();
     let (policies, rest): (Vec<&str>, Vec<&str>) =

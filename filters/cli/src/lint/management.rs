@@ -23,7 +23,7 @@ pub(super) fn check(world: &World<'_>, found: &mut Found) {
     for proxy in world.of("EnvoyProxy") {
         let Some(bootstrap) = proxy.spec().and_then(|spec| spec.get("bootstrap")) else { continue };
         if let Some(value) = bootstrap.get("value") {
-            let open = value.text().and_then(|text| Node::read(&Documents::read(text).ok()?.json));
+            let open = value.text().and_then(|text| Node::read(&Documents::read(text).ok()?.json).ok());
             let open = open.map(|root| root.json());
             let address = open.as_ref().and_then(|root| {
                 root.get(0)?.get("admin")?.get("address")?.get("socket_address")?.get("address")?.as_str()

@@ -38,10 +38,13 @@ pub(super) struct Spot<'a> {
 }
 
 impl Node {
-    /// The tree of that JSON; none where an object has a key twice.
-    pub(super) fn read(json: &str) -> Option<Self> {
+    /// The tree of that JSON.
+    ///
+    /// # Errors
+    /// With the number of a value whose key stands twice in its object.
+    pub(super) fn read(json: &str) -> Result<Self, u32> {
         let order = Cell::new(0);
-        Seed(&order).deserialize(&mut serde_json::Deserializer::from_str(json)).ok()
+        Seed(&order).deserialize(&mut serde_json::Deserializer::from_str(json)).map_err(|_| order.get())
     }
 
     /// The value as JSON.

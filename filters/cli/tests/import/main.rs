@@ -212,3 +212,9 @@ spec: {schema: {name: OpenAI}, backendRef: {name: theirs, kind: Backend}}
     )]);
     assert!(told(&missing).contains("the file has no BackendSecurityPolicy `gone`"), "{}", told(&missing));
 }
+
+#[test]
+fn of_two_values_of_one_key_none_is_taken() {
+    let text = "model_list:\n- {model_name: a, litellm_params: {model: openai/a}}\nmodel_list: []\n";
+    assert!(matches!(litellm(text.as_bytes()), Err(Problem::Yaml { line: 3, .. })));
+}

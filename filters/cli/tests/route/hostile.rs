@@ -71,3 +71,16 @@ fn a_routes_budgets_have_names_whatever_its_own_is() {
     let cut = [format!("{cut}-user-day"), format!("{cut}-2-user-day")];
     assert_eq!(names, ["team-b-user-day", "team-b-2-user-day", &cut[0], &cut[1], "route-user-day"]);
 }
+
+#[test]
+fn no_value_of_a_file_moves_the_cursor() {
+    for more in [
+        "  sharedBudget: {perDay: 5, service: \"a\\e[2Jb\"}\n",
+        "  listener: {address: \"\\e[2J\"}\n",
+        "  timeouts: {total: \"1\\n\\e[2J\"}\n",
+    ] {
+        let said = problems(&format!("{EXAMPLE}{more}"));
+        assert!(said.contains("\\u{1b}[2J") && !said.contains('\u{1b}'), "{said}");
+        assert_eq!(said.lines().count(), 2, "a problem and its hint: {said}");
+    }
+}
