@@ -104,3 +104,18 @@ fn the_service_of_a_shared_budget_is_none_of_the_others() {
     let services: Vec<_> = root["services"].as_object().unwrap().keys().collect();
     assert_eq!(services, ["gateway"], "an address is somebody else's machine");
 }
+
+/// A proxy has one key for both APIs, and the scripted providers have one for each.
+#[test]
+fn each_scripted_provider_is_shown_its_own_key() {
+    let text = EXAMPLE
+        .replace("{name: openai-key}", "{name: k, env: ONE}")
+        .replace("{name: anthropic-key}", "{name: k, env: ONE}");
+    let (root, _) = rendered("compose-one-key", &text, &["--mock", "."]);
+    let gateway = &root["services"]["gateway"];
+    let keys = json!({"ONE": "scripted-openai", "ONE_ANTHROPIC": "scripted-anthropic"});
+    assert_eq!(gateway["environment"], keys);
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compose-one-key");
+    let bootstrap = std::fs::read_to_string(directory.join("envoy.mock.yaml")).unwrap();
+    assert!(bootstrap.contains("\"env\": \"ONE_ANTHROPIC\"") && bootstrap.contains("\"env\": \"ONE\""));
+}
