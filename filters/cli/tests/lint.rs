@@ -195,6 +195,20 @@ fn a_policy_may_select_what_it_is_for_by_labels() {
     ] {
         assert_eq!(of(&with(selector)), Lint::default(), "{selector}");
     }
+    // And so may the policy of the filter, whose longest body Envoy's limit has to be twice of.
+    let route = "kind: HTTPRoute\nmetadata: {name: llm-router, namespace: default}";
+    let named =
+        "  targetRefs:\n  - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: llm-router}\n  wasm:";
+    assert!(own.contains(route) && own.contains(named));
+    let longer = own
+        .replace(route, &route.replace("default}", "default, labels: {for: llm}}"))
+        .replace(named, "  targetSelectors:\n  - {kind: HTTPRoute, matchLabels: {for: llm}}\n  wasm:")
+        .replace("max_body_bytes: 8388608", "max_body_bytes: 8388609");
+    let said = messages(&longer);
+    assert!(
+        said.iter().any(|message| message.contains("less than twice the filter's longest body")),
+        "{said:?}"
+    );
     for selector in
         ["matchLabels: {for: other}", "matchExpressions: [{key: for, operator: NotIn, values: [llm]}]"]
     {

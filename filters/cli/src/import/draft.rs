@@ -100,12 +100,17 @@ pub(super) fn label(text: &str) -> String {
     }
 }
 
-/// A name that no other has: the wanted one, or with the first number that is free.
+/// The longest part of a name that a wanted one becomes: with a number behind it there are no more than Kubernetes' 63 letters.
+const LONGEST: usize = 56;
+
+/// A name that no other has: the wanted one, as far as it is not too long, or with the first number that is free.
 pub(super) fn unique(wanted: &str, taken: &mut BTreeSet<String>) -> String {
-    let mut name = label(wanted);
+    let wanted: String = label(wanted).chars().take(LONGEST).collect();
+    let wanted = wanted.trim_end_matches('-');
+    let mut name = wanted.to_owned();
     let mut number = 2_u64;
     while !taken.insert(name.clone()) {
-        name = format!("{}-{number}", label(wanted));
+        name = format!("{wanted}-{number}");
         number = number.saturating_add(1);
     }
     name

@@ -96,20 +96,15 @@ impl<'a> World<'a> {
         target: &Resource<'a>,
     ) -> Vec<(&Resource<'a>, Option<&'a str>)> {
         let mut all = Vec::new();
-        for policy in self.of(kind).filter(|policy| policy.namespace == target.namespace) {
-            let Some(spec) = policy.spec() else { continue };
-            let references = spec.each("targetRefs").into_iter().chain(spec.get("targetRef"));
-            for reference in references {
-                let (kind, name) = (reference.text_of("kind"), reference.text_of("name"));
-                if kind == Some(target.kind) && name == Some(target.name) {
-                    all.push((policy, reference.text_of("sectionName")));
-                }
-            }
-            if spec.each("targetSelectors").iter().any(|selector| target.is_selected(selector)) {
-                all.push((policy, None));
-            }
+        for policy in self.of(kind) {
+            all.extend(policy.sections_for(target).into_iter().map(|section| (policy, section)));
         }
         all
+    }
+
+    /// The resources that a policy is for, or for a part of.
+    pub(super) fn targets(&self, policy: &Resource<'_>) -> Vec<&Resource<'a>> {
+        self.resources.iter().filter(|target| !policy.sections_for(target).is_empty()).collect()
     }
 
     fn policies(&self, route: &Resource<'a>, rule: &Spot<'a>) -> Vec<&Resource<'a>> {
@@ -137,7 +132,24 @@ impl<'a> Resource<'a> {
     }
 }
 
-impl Resource<'_> {
+impl<'a> Resource<'a> {
+    /// What of that resource this policy is for, if anything: a section by its name, or all of it.
+    fn sections_for(&self, target: &Resource<'_>) -> Vec<Option<&'a str>> {
+        let Some(spec) = self.spec().filter(|_| self.namespace == target.namespace) else {
+            return Vec::new();
+        };
+        let references = spec.each("targetRefs").into_iter().chain(spec.get("targetRef"));
+        let named = references.filter(|reference| {
+            let (kind, name) = (reference.text_of("kind"), reference.text_of("name"));
+            kind == Some(target.kind) && name == Some(target.name)
+        });
+        let mut sections: Vec<_> = named.map(|reference| reference.text_of("sectionName")).collect();
+        if spec.each("targetSelectors").iter().any(|selector| target.is_selected(selector)) {
+            sections.push(None);
+        }
+        sections
+    }
+
     /// Whether an entry of a policy's `targetSelectors` is for it.
     fn is_selected(&self, selector: &Spot<'_>) -> bool {
         let labels = self.spot.find(&["metadata", "labels"]);

@@ -50,10 +50,14 @@ pub fn explain(router: &LlmRouter, model: &str, caller: Option<&str>) -> Option<
             line(head, &format!("{}{share}", provider_line(provider, resolved.model)));
         }
     }
-    line(
-        "next",
-        "after no connection, 408, 429, any 5xx, silence, or an error before a stream's first content",
-    );
+    if attempts(served.providers).len() > 1 {
+        line(
+            "next",
+            "after no connection, 408, 429, any 5xx, silence, or an error before a stream's first content",
+        );
+    } else {
+        line("next", "nobody: a failure of this attempt is the answer");
+    }
     line(
         "limits",
         &format!(

@@ -218,3 +218,16 @@ fn of_two_values_of_one_key_none_is_taken() {
     let text = "model_list:\n- {model_name: a, litellm_params: {model: openai/a}}\nmodel_list: []\n";
     assert!(matches!(litellm(text.as_bytes()), Err(Problem::Yaml { line: 3, .. })));
 }
+
+#[test]
+fn no_name_is_longer_than_kubernetes_takes() {
+    let long = "Some-Publisher/".to_owned() + &"a-long-name-".repeat(6);
+    let deployment =
+        format!("- {{model_name: chat, litellm_params: {{model: \"openai/{long}\", order: 1}}}}\n");
+    let imported = litellm(format!("model_list:\n{deployment}{deployment}").as_bytes()).unwrap();
+    let router = rendered(&imported.yaml);
+    let names: Vec<_> = router.providers.iter().map(|provider| provider.name.as_str()).collect();
+    assert_eq!(names.len(), 2);
+    assert!(names.iter().all(|name| name.len() <= 63 && !name.ends_with('-')), "{names:?}");
+    assert_eq!(router.providers[0].model.as_str(), long, "what is sent is not cut");
+}

@@ -84,3 +84,16 @@ fn no_value_of_a_file_moves_the_cursor() {
         assert_eq!(said.lines().count(), 2, "a problem and its hint: {said}");
     }
 }
+
+#[test]
+fn where_nobody_is_next_it_is_said() {
+    let alone = EXAMPLE.replace("modelNameOverride: gpt-4", "modelNameOverride: other");
+    for (model, attempts) in [("gpt-4", 1), ("other", 1)] {
+        let way = explain(&understood(&alone), model, None).unwrap();
+        assert_eq!(way.matches("\nattempt ").count(), attempts, "{way}");
+        assert!(way.contains("\nnext       nobody: ") && !way.contains("after no connection"), "{way}");
+    }
+    assert!(
+        explain(&understood(EXAMPLE), "gpt-4", None).unwrap().contains("\nnext       after no connection")
+    );
+}
