@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::route::variable_of_key;
 use crate::yaml::{self, List, Map};
 
 /// A route.
@@ -75,10 +76,7 @@ impl Key {
 
     /// The variable that it is in, as an AIGatewayRoute file is read.
     pub(super) fn variable(&self) -> String {
-        let upper = |text: &str| text.to_ascii_uppercase().replace('-', "_");
-        let owner = self.name.strip_suffix("-api-key").or_else(|| self.name.strip_suffix("-key"));
-        let of_name = || owner.map_or_else(|| upper(&self.name), |owner| format!("{}_API_KEY", upper(owner)));
-        self.env.clone().unwrap_or_else(of_name)
+        self.env.clone().unwrap_or_else(|| variable_of_key(&self.name))
     }
 }
 

@@ -176,7 +176,7 @@ pub(super) fn ignored(file: &RouteFile) -> Vec<(u32, String, String, &'static st
     all
 }
 
-fn backends(file: &RouteFile) -> impl Iterator<Item = &Backend> {
+pub(super) fn backends(file: &RouteFile) -> impl Iterator<Item = &Backend> {
     file.routes.iter().flat_map(|route| &route.models).flat_map(|model| model.attempts.iter().flatten())
 }
 

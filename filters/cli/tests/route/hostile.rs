@@ -97,3 +97,18 @@ fn where_nobody_is_next_it_is_said() {
         explain(&understood(EXAMPLE), "gpt-4", None).unwrap().contains("\nnext       after no connection")
     );
 }
+
+/// The key of one provider would be shown to the other.
+#[test]
+fn two_keys_are_not_one_variable() {
+    let alike = EXAMPLE.replace("{name: anthropic-key}", "{name: openai-api-key}");
+    let said = problems(&alike);
+    let expected =
+        "spec.backends[1].auth.apiKeyRef.name: OPENAI_API_KEY is the variable of `openai-key` already";
+    assert!(said.contains(expected), "{said}");
+    for meant in
+        ["{name: openai-key}", "{name: openai-api-key, env: OTHER}", "{name: other, env: OPENAI_API_KEY}"]
+    {
+        understood(&EXAMPLE.replace("{name: anthropic-key}", meant));
+    }
+}
