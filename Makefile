@@ -30,10 +30,9 @@ REVISION ?= $(shell git rev-parse HEAD)
 SOURCE ?= $(shell git config --get remote.origin.url)
 export SOURCE_DATE_EPOCH
 
-# Places in panic messages: the same for everybody who builds, and nobody's home directory.
-PLACES := $(CURDIR)=/ai-filters $(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
-comma := ,
-REMAP := --config "target.wasm32-wasip1.rustflags=[$(foreach place,$(PLACES),'--remap-path-prefix=$(place)'$(comma))]"
+# Places in panic messages: the same for everybody who builds, and nobody's home directory. Not by foreach: a path may have spaces.
+CRATES := $(or $(CARGO_HOME),$(HOME)/.cargo)
+REMAP := --config "target.wasm32-wasip1.rustflags=['--remap-path-prefix=$(CURDIR)=/ai-filters', '--remap-path-prefix=$(CRATES)=/cargo']"
 
 # What only exists inside Envoy: plain `cargo test` cannot link it.
 FILTERS := ai-gateway ai-provider

@@ -23,7 +23,7 @@ pub(crate) enum Prefill {
 }
 
 impl Model {
-    /// A model of the test's own, without limits.
+    /// A model of the test's own, without limits; or every one whose name begins so, where `*` is at its end.
     pub(crate) fn own(name: impl Into<String>) -> Self {
         let name = name.into();
         Self { snapshot: name.clone(), name, max_output: u64::MAX, prefill: Prefill::Allowed }
@@ -81,10 +81,17 @@ pub(crate) fn known(kind: ProviderKind) -> Vec<Model> {
     }
 }
 
+/// The model of that name: one that has it, else one whose name is a beginning of it followed by `*`.
+pub(crate) fn find<'a>(models: &'a [Model], name: &str) -> Option<&'a Model> {
+    let begins =
+        |model: &&Model| model.name.strip_suffix('*').is_some_and(|beginning| name.starts_with(beginning));
+    models.iter().find(|model| model.name == name).or_else(|| models.iter().find(begins))
+}
+
 /// The name that an answer of that model carries.
 pub(crate) fn snapshot(models: &[Model], name: &str) -> String {
-    models
-        .iter()
-        .find(|model| model.name == name)
-        .map_or_else(|| name.to_owned(), |model| model.snapshot.clone())
+    match find(models, name) {
+        Some(model) if !model.snapshot.ends_with('*') => model.snapshot.clone(),
+        _ => name.to_owned(),
+    }
 }

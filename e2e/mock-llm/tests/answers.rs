@@ -159,6 +159,22 @@ async fn the_answers_of_the_bench() {
     assert_eq!(data_of(&burst.body()).len(), 100 + 3);
 }
 
+/// A gateway may have a pattern where others have one model, and its scripted providers are told just that.
+#[tokio::test]
+async fn a_name_with_a_star_is_every_name_that_begins_so() {
+    for (mock, kind) in [(openai().await, OpenAi), (anthropic().await, Anthropic)] {
+        mock.set_models(["own-*"]);
+        let asked = |model: &str| {
+            let mut asked = body(kind, false);
+            asked["model"] = model.into();
+            request(kind, &asked)
+        };
+        let known = exchange(mock.address(), &asked("own-1")).await;
+        assert_eq!((known.status(), &known.json()["model"]), (200, &"own-1".into()));
+        assert_eq!(exchange(mock.address(), &asked("other")).await.status(), 404);
+    }
+}
+
 #[tokio::test]
 async fn the_list_of_models() {
     let mock = openai().await;

@@ -1,4 +1,8 @@
-//! What is shipped cannot hold what is wrong on purpose.
+//! What is shipped cannot hold what is wrong on purpose, and is built wherever a checkout stands.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 /// The lines of a section of the workspace's manifest.
 fn section(manifest: &str, name: &str) -> Vec<String> {
@@ -27,4 +31,18 @@ fn modules_that_are_wrong_on_purpose_do_not_compile_as_what_is_shipped() {
     let recipe =
         makefile.split("\nwasm: ").nth(1).and_then(|after| after.split("\n\n").next()).unwrap_or_default();
     assert!(recipe.contains("--profile wasm") && !recipe.contains("--features"), "{recipe}");
+}
+
+/// What make splits at spaces is no path any more.
+#[test]
+fn a_checkout_may_stand_where_a_path_has_spaces() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("of two words");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join("Makefile"), tidy::read("Makefile".as_ref())).unwrap();
+    let mut make = Command::new("make");
+    make.args(["-n", "wasm"]).current_dir(&directory).env_remove("CARGO_TARGET_DIR").env_remove("MAKEFLAGS");
+    let output = make.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let expected = format!("'--remap-path-prefix={}=/ai-filters'", directory.display());
+    assert!(output.status.success() && said.contains(&expected), "{said}");
 }

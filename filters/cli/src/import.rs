@@ -12,7 +12,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::route::Documents;
+use crate::lint;
+use crate::route::{Documents, visible};
 
 pub use envoy_ai_gateway::envoy_ai_gateway;
 pub use litellm::litellm;
@@ -61,7 +62,7 @@ pub enum Problem {
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.reason)
+        write!(f, "{}: {}", visible(&self.path), visible(&self.reason))
     }
 }
 
@@ -73,6 +74,11 @@ fn documents(text: &[u8]) -> Result<Vec<Value>, Problem> {
         message: error.message,
         hint: error.hint,
     })?;
+    if let Some(line) = lint::key_given_twice(&read) {
+        let message =
+            "the key of this value stands twice, and readers of YAML take one of the two".to_owned();
+        return Err(Problem::Yaml { line, message, hint: "keep one of the two" });
+    }
     // What the reader of documents has written is JSON, as deep as it lets it nest.
     Ok(serde_json::from_str(&read.json).unwrap_or_default())
 }

@@ -56,9 +56,11 @@ pub fn lint(files: &[File<'_>]) -> Lint {
     for (index, File { name, text }) in files.iter().enumerate() {
         match Documents::read(text) {
             Ok(documents) => match Node::read(&documents.json) {
-                Some(root) => read.push((index, Read { name, documents, root })),
-                None => {
-                    found.whole(index, name, 1, "a key stands twice in it".to_owned(), "keep one of the two")
+                Ok(root) => read.push((index, Read { name, documents, root })),
+                Err(order) => {
+                    let line = documents.line(order).unwrap_or(1);
+                    let message = "the key of this value stands twice".to_owned();
+                    found.whole(index, name, line, message, "keep one of the two");
                 }
             },
             Err(error) => found.whole(index, name, error.line, error.message, error.hint),
@@ -72,6 +74,11 @@ pub fn lint(files: &[File<'_>]) -> Lint {
     traffic::check(&world, &mut found);
     budgets::check(&world, &mut found);
     found.finish()
+}
+
+/// The line of the value of a key that stands twice in an object of these documents, where one does.
+pub(crate) fn key_given_twice(documents: &Documents) -> Option<usize> {
+    Node::read(&documents.json).err().and_then(|order| documents.line(order))
 }
 
 impl Found {

@@ -186,10 +186,12 @@ impl Missing {
     }
 
     fn check(self) -> Result<(), ListError> {
-        if let Some(provider) = self.providers.into_iter().next() {
-            return Err(ListError::NoProvider(provider));
+        let all = |names: &[String]| (!names.is_empty()).then(|| names.join("`, `"));
+        match (all(&self.providers), all(&self.models)) {
+            (Some(providers), _) => Err(ListError::NoProvider(providers)),
+            (None, Some(models)) => Err(ListError::NoModel(models)),
+            (None, None) => Ok(()),
         }
-        self.models.into_iter().next().map_or(Ok(()), |model| Err(ListError::NoModel(model)))
     }
 }
 

@@ -20,7 +20,9 @@ mod values;
 mod wasm;
 
 pub use budget::{Budget, GlobalBudget, OnFailure, Refunds, Window, service_config};
-pub use compose::{ComposeFiles, compose, counts_beside, example_env, on_scripted_providers};
+pub use compose::{
+    ComposeFiles, compose, counts_beside, example_env, in_container, on_scripted_providers, service_taken,
+};
 pub(crate) use gateway_api::RANKS;
 pub use gateway_api::{GatewayApi, GatewayVersion, Infrastructure, Place, Pods, manifests};
 pub use inputs::token_budgets;
@@ -34,6 +36,8 @@ pub(crate) use served::{Served, attempts};
 pub use values::{
     BaseUrl, BodyLimit, EnvName, FilePath, Limit, ModelName, ProviderName, Scheme, ServiceAddress,
 };
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::yaml::{self, List, Map};
 
@@ -138,6 +142,14 @@ fn connection_limit() -> Map {
 fn socket_address(host: &str, port: u16) -> Map {
     Map::new()
         .with("socket_address", Map::new().with("address", host).with("port_value", u64::from(port)).inline())
+}
+
+/// Where a listener listens. `::` is every address, as everywhere else: Envoy by itself would leave out IPv4.
+fn listening(address: SocketAddr) -> Map {
+    let every = (address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)).then_some(true);
+    let (host, port) = (address.ip().to_string(), u64::from(address.port()));
+    let socket = Map::new().with("address", host).with("port_value", port).with_some("ipv4_compat", every);
+    Map::new().with("socket_address", socket.inline())
 }
 
 /// The start of a `typed_config` of that message.

@@ -9,8 +9,11 @@ mod kubernetes;
 mod meaning;
 mod warnings;
 
+use std::collections::BTreeMap;
+
 pub use document::{Documents, Unreadable};
 pub use explain::explain;
+pub(crate) use finding::visible;
 pub use finding::{Finding, Findings};
 pub use kubernetes::{Cluster, SECRET_NAME, is_secret_name};
 
@@ -78,7 +81,10 @@ pub fn read_for(name: &str, text: &[u8], target: &Target) -> Result<Understood, 
     let mut router = meaning::router(name, &reading.file, envoy, &mut found);
     let cluster = kubernetes::of(&reading.file, tls_secret);
     match target {
-        Target::Envoy(_) => files_of_tls(&reading.file, &mut found),
+        Target::Envoy(_) => {
+            files_of_tls(&reading.file, &mut found);
+            keys_of_one_variable(&reading.file, &mut found);
+        }
         Target::Kubernetes { .. } => {
             // Envoy Gateway has one cluster with two priorities for each rule.
             router.fallback = Fallback::PreviousPriorities;
@@ -116,6 +122,31 @@ fn files_of_tls(file: &config::route::RouteFile, found: &mut finding::Found<'_>)
             "add `certificate` and `key`, two files as Envoy sees them; `secretName` is for Kubernetes";
         found.push(given.order, given.path.clone(), "names no files".to_owned(), hint.to_owned());
     }
+}
+
+/// `openai-key` and `openai-api-key` are one variable by their names: of two keys, one would be shown to the other's provider.
+fn keys_of_one_variable(file: &config::route::RouteFile, found: &mut finding::Found<'_>) {
+    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+    for backend in kubernetes::backends(file) {
+        let (Some(key), Some((name, _))) = (&backend.key, &backend.secret) else { continue };
+        // Who says `env` means it.
+        if variable_of_key(name) != key.value {
+            continue;
+        }
+        let first = names.entry(key.value.as_str()).or_insert(name);
+        if first != name {
+            let message = format!("{} is the variable of `{first}` already", key.value);
+            let hint = "call both alike where it is one key, or give one another variable with `env`";
+            found.push(key.order, key.path.clone(), message, hint.to_owned());
+        }
+    }
+}
+
+/// The variable that a key is in by its name alone.
+pub(crate) fn variable_of_key(name: &str) -> String {
+    let upper = |text: &str| text.to_ascii_uppercase().replace('-', "_");
+    let owner = name.strip_suffix("-api-key").or_else(|| name.strip_suffix("-key"));
+    owner.map_or_else(|| upper(name), |owner| format!("{}_API_KEY", upper(owner)))
 }
 
 /// Where in a file stands what the renderer's inputs call so.

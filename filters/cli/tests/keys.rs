@@ -237,6 +237,12 @@ fn a_hash_is_what_the_configuration_wants() {
     refused(&["hash"], "canary", "stdin: the key has 6 bytes");
     refused(&["hash"], "two canaries in one line of text", "stdin: no key: it has a space");
     refused(&["hash"], "0123456789abcdef-canary\n\n", "stdin: no key: it has a space");
+    let long = "canary-0123456789".repeat(1_000);
+    refused(
+        &["hash"],
+        &long,
+        "stdin: no key: it has a space, a line break or a character outside ASCII, or is too long",
+    );
     refused(&["hash"], "sk-ai-canary.canary.canary", "stdin: a virtual key needs no hash");
 }
 

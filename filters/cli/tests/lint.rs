@@ -103,6 +103,157 @@ fn each_part_of_the_projects_own_manifests_is_missed() {
     }
 }
 
+/// All that is told of it.
+fn messages(text: &str) -> Vec<String> {
+    let found = of(text);
+    found.problems.iter().chain(&found.warnings).map(|one| one.message.clone()).collect()
+}
+
+#[test]
+fn a_key_is_told_wherever_it_stands_and_a_name_is_none() {
+    let map =
+        |text: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata: {{x: {text}}}\n");
+    for text in [
+        "\"{\\\"api_key\\\": \\\"sk-proj-0123456789abcdefghij\\\"}\"",
+        "--key=sk-0123456789abcdefghij",
+        "\"curl -H 'authorization: bearer 0123456789abcdefghij'\"",
+        "\"a: 1\\nb: gsk_0123456789abcdefghijklmn\"",
+        "sk-lf-01234567-89ab-cdef-0123-456789abcdef",
+    ] {
+        assert_eq!(messages(&map(text)), ["looks like a key"], "{text}");
+    }
+    for text in [
+        "sk-telecom-inference-gateway-production",
+        "\"Bearer of bad news, and of others too\"",
+        "task-0123456789abcdefghij",
+    ] {
+        assert_eq!(messages(&map(text)), [""; 0], "{text}");
+    }
+    let variable = |name: &str, value: &str| {
+        messages(&format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{containers: [{{env: [{{name: {name}, value: \"{value}\"}}]}}]}}\n"
+        ))
+    };
+    for name in [
+        "OPENAI_API_KEY",
+        "openai_api_key",
+        "AWS_SECRET_ACCESS_KEY",
+        "HF_TOKEN",
+        "REDIS_PASSWORD",
+        "OPENAI_API_KEY_2",
+    ] {
+        assert_eq!(variable(name, "hunter2"), [format!("the value of {name} is written down")]);
+        assert_eq!(variable(name, "$(OF_ANOTHER)"), [""; 0], "{name}");
+    }
+    for name in [
+        "TOKENIZERS_PARALLELISM",
+        "MAX_TOKENS",
+        "API_KEY_HEADER",
+        "SECRET_NAME",
+        "TOKEN_URL",
+        "PASSWORD_FILE",
+        "KEY",
+    ] {
+        assert_eq!(variable(name, "false"), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn a_quantity_is_the_same_however_it_is_written() {
+    let own = fs::read_to_string(root().join("envoy-configs/gateway-api/llm-router.yaml")).unwrap();
+    for same in ["16Mi", "16777216.0", "1.7e7", "17e6", "0.5Gi", "17000k", "\"16777216\""] {
+        assert_eq!(
+            of(&own.replace("bufferLimit: 16777216", &format!("bufferLimit: {same}"))),
+            Lint::default(),
+            "{same}"
+        );
+    }
+    for less in ["8Mi", "8388608", "8.5M", "1e7", "\"16777215\""] {
+        let said = messages(&own.replace("bufferLimit: 16777216", &format!("bufferLimit: {less}")));
+        assert!(
+            said.iter().any(|message| message.contains("less than twice the filter's longest body")),
+            "{less}: {said:?}"
+        );
+    }
+}
+
+#[test]
+fn a_policy_may_select_what_it_is_for_by_labels() {
+    let own = fs::read_to_string(root().join("envoy-configs/gateway-api/llm-router.yaml")).unwrap();
+    let gateway = "kind: Gateway\nmetadata: {name: ai, namespace: default}";
+    let named = "targetRefs:\n  - {group: gateway.networking.k8s.io, kind: Gateway, name: ai}\n  # What Envoy buffers";
+    assert!(own.contains(gateway) && own.contains(named));
+    let labelled =
+        own.replace(gateway, "kind: Gateway\nmetadata: {name: ai, namespace: default, labels: {for: llm}}");
+    let with = |selector: &str| {
+        labelled.replace(named, &format!("targetSelectors:\n  - {{group: gateway.networking.k8s.io, kind: Gateway, {selector}}}\n  # What Envoy buffers"))
+    };
+    for selector in [
+        "matchLabels: {for: llm}",
+        "matchExpressions: [{key: for, operator: In, values: [llm, other]}]",
+        "matchExpressions: [{key: for, operator: Exists}, {key: other, operator: DoesNotExist}]",
+    ] {
+        assert_eq!(of(&with(selector)), Lint::default(), "{selector}");
+    }
+    // And so may the policy of the filter, whose longest body Envoy's limit has to be twice of.
+    let route = "kind: HTTPRoute\nmetadata: {name: llm-router, namespace: default}";
+    let named =
+        "  targetRefs:\n  - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: llm-router}\n  wasm:";
+    assert!(own.contains(route) && own.contains(named));
+    let longer = own
+        .replace(route, &route.replace("default}", "default, labels: {for: llm}}"))
+        .replace(named, "  targetSelectors:\n  - {kind: HTTPRoute, matchLabels: {for: llm}}\n  wasm:")
+        .replace("max_body_bytes: 8388608", "max_body_bytes: 8388609");
+    let said = messages(&longer);
+    assert!(
+        said.iter().any(|message| message.contains("less than twice the filter's longest body")),
+        "{said:?}"
+    );
+    for selector in
+        ["matchLabels: {for: other}", "matchExpressions: [{key: for, operator: NotIn, values: [llm]}]"]
+    {
+        assert!(
+            messages(&with(selector)).iter().any(|message| message.contains("answered 413")),
+            "{selector}"
+        );
+    }
+}
+
+#[test]
+fn a_resource_is_not_judged_by_its_name() {
+    let grant = "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\nmetadata: {name: a, namespace: models}\nspec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}], to: [{group: \"\", kind: Service}]}\n---\n";
+    let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: certificate-checks}\nspec: {rules: [{backendRefs: [{name: a, namespace: models, port: 80}]}]}\n";
+    assert_eq!(messages(&format!("{grant}{route}")), [""; 0]);
+    let service = |name: &str, spec: &str| {
+        messages(&format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n"))
+    };
+    assert_eq!(service("shop", "type: LoadBalancer, ports: [{port: 80, targetPort: 8081}]"), [""; 0]);
+    for (name, spec) in [
+        ("rate-limit", "type: LoadBalancer, ports: [{port: 80, targetPort: 8081}]"),
+        ("limits", "type: NodePort, selector: {app: ratelimit}, ports: [{port: 8081}]"),
+        ("redis", "externalIPs: [192.0.2.1], ports: [{port: 6379}]"),
+    ] {
+        let said = service(name, spec);
+        assert!(said.len() == 1 && said[0].contains("can be reached from outside"), "{name}: {said:?}");
+    }
+}
+
+#[test]
+fn a_key_that_stands_twice_is_told_with_its_line() {
+    let found = of("kind: a\napiVersion: v1\nmetadata:\n  name: b\n  labels: {}\n  name: c\n");
+    assert_eq!(found.problems.iter().map(|one| one.line).collect::<Vec<_>>(), [Some(6)]);
+}
+
+/// What somebody else wrote is shown, and does not write on the terminal by itself.
+#[test]
+fn no_name_of_a_resource_moves_the_cursor() {
+    let found = of(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"a\\e[2J\\nb\"}\ndata: {x: sk-0123456789abcdefghij}\n",
+    );
+    let said = found.problems[0].to_string();
+    assert!(said.contains("ConfigMap a\\u{1b}[2J\\nb: data.x") && !said.contains('\u{1b}'), "{said}");
+}
+
 #[test]
 fn files_are_read_together() {
     let whole = fs::read_to_string(root().join("envoy-configs/gateway-api/llm-router.yaml")).unwrap();

@@ -146,6 +146,11 @@ fn what_the_list_does_not_have_is_no_model_without_a_price() {
         LIST,
         "-: has no model of the provider `opanai`\n  hint: providers are called as in the list's `litellm_provider`\n",
     );
+    refuses(
+        &["import", "--models", "gtp-4o", "--models", "gtp-5", "-"],
+        LIST,
+        "-: has no model called `gtp-4o`, `gtp-5`\n  hint: the name is the one at the provider, without `provider/`; a prefix ends in `*`\n",
+    );
     let hint = "  hint: download model_prices_and_context_window.json from github.com/BerriAI/litellm\n";
     refuses(
         &["import", "-"],

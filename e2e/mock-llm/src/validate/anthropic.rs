@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Fields, Rule, bearer, says_json};
-use crate::models::Prefill;
+use crate::models::{self, Prefill};
 use crate::record::Recorded;
 use crate::state::Settings;
 use crate::vendor_error::VendorError;
@@ -255,13 +255,14 @@ fn has_valid_stops(fields: &Fields, _: &Settings) -> Option<VendorError> {
 
 fn has_known_model(fields: &Fields, settings: &Settings) -> Option<VendorError> {
     let name = fields["model"].as_str()?;
-    (!settings.models.iter().any(|model| model.name == name))
+    models::find(&settings.models, name)
+        .is_none()
         .then(|| VendorError::new(404, "not_found_error", format!("model: {name}")))
 }
 
 fn has_possible_limit(fields: &Fields, settings: &Settings) -> Option<VendorError> {
     let name = fields["model"].as_str()?;
-    let model = settings.models.iter().find(|model| model.name == name)?;
+    let model = models::find(&settings.models, name)?;
     let asked = fields["max_tokens"].as_u64()?;
     let message = format!(
         "max_tokens: {asked} > {}, which is the maximum allowed number of output tokens for {}",
@@ -272,7 +273,7 @@ fn has_possible_limit(fields: &Fields, settings: &Settings) -> Option<VendorErro
 
 fn ends_as_the_model_allows(fields: &Fields, settings: &Settings) -> Option<VendorError> {
     let name = fields["model"].as_str()?;
-    let model = settings.models.iter().find(|model| model.name == name)?;
+    let model = models::find(&settings.models, name)?;
     let ends_with_assistant = messages(fields).last()?["role"] == "assistant";
     let message = "This model does not support assistant message prefill. The conversation must end with a user message.";
     (ends_with_assistant && model.prefill == Prefill::Refused).then(|| invalid(message))

@@ -6,6 +6,7 @@ use messages::{has_messages, has_valid_messages};
 use serde_json::Value;
 
 use super::{Fields, Rule, bearer, described, says_json};
+use crate::models;
 use crate::record::Recorded;
 use crate::state::Settings;
 use crate::vendor_error::VendorError;
@@ -217,13 +218,14 @@ fn has_one_limit(fields: &Fields, _: &Settings) -> Option<VendorError> {
 fn has_known_model(fields: &Fields, settings: &Settings) -> Option<VendorError> {
     let name = fields["model"].as_str()?;
     let message = format!("The model `{name}` does not exist or you do not have access to it.");
-    (!settings.models.iter().any(|model| model.name == name))
+    models::find(&settings.models, name)
+        .is_none()
         .then(|| VendorError::new(404, "invalid_request_error", message).with_code("model_not_found"))
 }
 
 fn has_possible_limit(fields: &Fields, settings: &Settings) -> Option<VendorError> {
     let name = fields["model"].as_str()?;
-    let model = settings.models.iter().find(|model| model.name == name)?;
+    let model = models::find(&settings.models, name)?;
     let field =
         ["max_tokens", "max_completion_tokens"].into_iter().find(|field| given(fields, field).is_some())?;
     let asked = fields[field].as_u64()?;

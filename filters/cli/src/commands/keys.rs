@@ -48,7 +48,10 @@ impl What {
 fn key_from_stdin() -> Result<String, Problem> {
     let mut text = String::new();
     let read = std::io::stdin().take(LONGEST_KEY).read_to_string(&mut text);
-    read.map_err(|_| Problem::NoText)?;
+    // What fills it may go on, and the beginning of a key is another key.
+    read.ok()
+        .filter(|bytes| u64::try_from(*bytes).is_ok_and(|bytes| bytes < LONGEST_KEY))
+        .ok_or(Problem::NoText)?;
     let key = text.strip_suffix('\n').unwrap_or(&text);
     let key = key.strip_suffix('\r').unwrap_or(key);
     if key.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::route::variable_of_key;
 use crate::yaml::{self, List, Map};
 
 /// A route.
@@ -72,6 +73,11 @@ impl Key {
     pub(super) fn named(name: &str) -> Self {
         Self { name: label(name), env: None }
     }
+
+    /// The variable that it is in, as an AIGatewayRoute file is read.
+    pub(super) fn variable(&self) -> String {
+        self.env.clone().unwrap_or_else(|| variable_of_key(&self.name))
+    }
 }
 
 /// A name of small letters, digits and `-`, that begins with a letter.
@@ -92,12 +98,17 @@ pub(super) fn label(text: &str) -> String {
     }
 }
 
-/// A name that no other has: the wanted one, or with the first number that is free.
+/// The longest part of a name that a wanted one becomes: with a number behind it there are no more than Kubernetes' 63 letters.
+const LONGEST: usize = 56;
+
+/// A name that no other has: the wanted one, as far as it is not too long, or with the first number that is free.
 pub(super) fn unique(wanted: &str, taken: &mut BTreeSet<String>) -> String {
-    let mut name = label(wanted);
+    let wanted: String = label(wanted).chars().take(LONGEST).collect();
+    let wanted = wanted.trim_end_matches('-');
+    let mut name = wanted.to_owned();
     let mut number = 2_u64;
     while !taken.insert(name.clone()) {
-        name = format!("{}-{number}", label(wanted));
+        name = format!("{wanted}-{number}");
         number = number.saturating_add(1);
     }
     name

@@ -10,15 +10,19 @@ use serde_json::Value;
 use super::draft::{self, Api, Backend, Draft, Key, label, unique};
 use super::taking::Taking;
 use super::{Imported, Lost, Problem, documents};
-use crate::render::Limit;
+use crate::render::{BaseUrl, Limit};
 
 /// The header that a rule matches a model's name by.
 const MODEL_HEADER: &str = "x-ai-eg-model";
+/// Where a resource says where it stands.
+const NAMESPACE: &[&str] = &["metadata", "namespace"];
 /// Kinds whose meaning is taken over.
 const UNDERSTOOD: [&str; 6] =
     ["AIGatewayRoute", "AIServiceBackend", "Backend", "BackendSecurityPolicy", "BackendTLSPolicy", "Secret"];
 /// What is said about members that people will ask for.
-const ADVICE: [(&str, &str); 4] = [
+const ADVICE: [(&str, &str); 6] = [
+    ("caCertificateRefs", "authorities of one's own are in one file: `spec.listener.caBundle`"),
+    ("insecureSkipVerify", "certificates are always verified"),
     ("llmRequestCosts", "tokens are published by themselves; budgets go into `spec.budgets`"),
     ("parentRefs", "the listener is the route's own: `spec.listener`"),
     ("targetRefs", "the listener is the route's own: `spec.listener`"),
@@ -65,6 +69,15 @@ fn told(resource: &Value, reason: &str) -> Lost {
     Lost { path: title(resource), reason: reason.to_owned() }
 }
 
+fn namespace_of(resource: &Value) -> &str {
+    text_at(resource, NAMESPACE).unwrap_or("default")
+}
+
+/// A resource's `spec`, to be taken apart.
+fn spec_of(resource: &Value) -> Taking<'_> {
+    Taking::of(resource.get("spec"), format!("{}: spec", title(resource)))
+}
+
 fn text_at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a str> {
     path.iter().try_fold(value, |value, key| value.get(key))?.as_str()
 }
@@ -77,16 +90,28 @@ impl Resources {
         self.0.iter().filter(move |resource| text_at(resource, &["kind"]) == Some(kind))
     }
 
-    fn named(&self, kind: &'static str, name: &str) -> Option<&Value> {
-        self.of_kind(kind).find(|resource| text_at(resource, &["metadata", "name"]) == Some(name))
+    fn named(&self, kind: &'static str, namespace: &str, name: &str) -> Option<&Value> {
+        let all = self.of_kind(kind).filter(|it| text_at(it, &["metadata", "name"]) == Some(name));
+        let all: Vec<&Value> = all.collect();
+        let exact = all.iter().find(|it| text_at(it, NAMESPACE) == Some(namespace));
+        // What names no namespace goes where the rest of the file goes.
+        exact.or_else(|| all.iter().find(|it| text_at(it, NAMESPACE).is_none())).copied()
     }
 
-    /// The policy of that kind whose `targetRefs` name that resource.
-    fn targeting(&self, kind: &'static str, target: &str) -> Option<&Value> {
-        self.of_kind(kind).find(|policy| {
+    /// The policy of that kind whose `targetRefs` name that resource. They are for their own namespace.
+    fn targeting(&self, kind: &'static str, target: &Value) -> Option<&Value> {
+        let (of_target, name) = (text_at(target, &["kind"]), text_at(target, &["metadata", "name"]));
+        let here = |policy: &&Value| match (text_at(policy, NAMESPACE), text_at(target, NAMESPACE)) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        self.of_kind(kind).filter(here).find(|policy| {
             let targets =
                 policy.get("spec").and_then(|spec| spec.get("targetRefs")).and_then(Value::as_array);
-            targets.into_iter().flatten().any(|one| text_at(one, &["name"]) == Some(target))
+            targets.into_iter().flatten().any(|one| {
+                let kind = text_at(one, &["kind"]);
+                text_at(one, &["name"]) == name && (kind.is_none() || kind == of_target)
+            })
         })
     }
 
@@ -114,7 +139,8 @@ impl Resources {
             rule.finish(&ADVICE, lost);
             for model in models {
                 for (path, reference) in &references {
-                    draft.backends.extend(self.backend(path, reference, model, names, lost));
+                    let here = namespace_of(route);
+                    draft.backends.extend(self.backend(path, reference, (here, model), names, lost));
                 }
             }
         }
@@ -126,7 +152,7 @@ impl Resources {
         &self,
         path: &str,
         reference: &Value,
-        seen: &str,
+        (here, seen): (&str, &str),
         names: &mut BTreeSet<String>,
         lost: &mut Vec<Lost>,
     ) -> Option<Backend> {
@@ -138,12 +164,15 @@ impl Resources {
             }
             None::<Backend>
         };
-        let name = reference.text("name")?;
+        let Some(name) = reference.text("name") else {
+            return fail("names no AIServiceBackend".to_owned());
+        };
         if reference.text("kind").is_some_and(|kind| kind != "AIServiceBackend") {
             return fail("only an AIServiceBackend has a counterpart".to_owned());
         }
-        let Some(service) = self.named("AIServiceBackend", name) else {
-            return fail(format!("the file has no AIServiceBackend `{name}`"));
+        let namespace = reference.text("namespace").unwrap_or(here);
+        let Some(service) = self.named("AIServiceBackend", namespace, name) else {
+            return fail(format!("the file has no AIServiceBackend `{name}` in namespace `{namespace}`"));
         };
         let api = match text_at(service, &["spec", "schema", "name"]) {
             Some("OpenAI") => Api::OpenAi,
@@ -156,18 +185,23 @@ impl Resources {
             }
         };
         let backend = text_at(service, &["spec", "backendRef", "name"]).unwrap_or(name);
-        let Some(base_url) = self.base_url(backend, service, api) else {
-            return fail(format!("the file has no Backend `{backend}` with a host"));
+        let behind = text_at(service, &["spec", "backendRef", "namespace"]).unwrap_or(namespace);
+        let Some(resource) = self.named("Backend", behind, backend) else {
+            return fail(format!("the file has no Backend `{backend}` in namespace `{behind}`"));
         };
-        let key = match self.key(name, service) {
+        let base_url = match self.base_url(resource, service, api) {
+            Ok(url) => url,
+            Err(reason) => return fail(format!("Backend `{backend}` {reason}")),
+        };
+        let key = match self.key(service) {
             Ok(key) => key,
-            Err(kind) => return fail(format!("credentials of type {kind} have no counterpart")),
+            Err(reason) => return fail(reason),
         };
         let model = reference.text("modelNameOverride").unwrap_or(seen).to_owned();
         let (priority, weight) = (reference.number("priority"), reference.number("weight"));
         reference.value("group");
-        reference.value("namespace");
         reference.finish(&ADVICE, lost);
+        self.tell_the_rest(service, resource, lost);
         Some(Backend {
             name: unique(name, names),
             api,
@@ -180,53 +214,150 @@ impl Resources {
         })
     }
 
-    /// Where the backend's API begins; an inner none where that is the provider's own host, an outer one where it is unknown.
-    fn base_url(&self, backend: &str, service: &Value, api: Api) -> Option<Option<String>> {
-        let resource = self.named("Backend", backend)?;
-        let endpoint = resource.get("spec")?.get("endpoints")?.get(0)?;
+    /// Where the backend's API begins; none where that is the provider's own host.
+    ///
+    /// # Errors
+    /// With what is wrong with the Backend.
+    fn base_url(&self, backend: &Value, service: &Value, api: Api) -> Result<Option<String>, String> {
+        let no_host = || "has no host and port".to_owned();
+        let spec = backend.get("spec").ok_or_else(no_host)?;
+        let endpoint = spec.get("endpoints").and_then(|all| all.get(0)).ok_or_else(no_host)?;
         let (kind, key) =
             if endpoint.get("fqdn").is_some() { ("fqdn", "hostname") } else { ("ip", "address") };
-        let host = text_at(endpoint, &[kind, key])?;
-        let port = endpoint.get(kind)?.get("port")?.as_u64()?;
-        let tls = port == 443 || self.targeting("BackendTLSPolicy", backend).is_some();
-        let schema = service.get("spec")?.get("schema")?;
-        let prefix = text_at(schema, &["prefix"]).or_else(|| text_at(schema, &["version"]));
+        let host = text_at(endpoint, &[kind, key]).ok_or_else(no_host)?;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let port = endpoint.get(kind).and_then(|it| it.get("port")?.as_u64()).ok_or_else(no_host)?;
+        let tls =
+            port == 443 || is_there(spec, "tls") || self.targeting("BackendTLSPolicy", backend).is_some();
+        let prefix = text_at(service, &["spec", "schema", "prefix"])
+            .or_else(|| text_at(service, &["spec", "schema", "version"]));
+        let prefix = prefix.map(|prefix| prefix.trim_matches('/'));
         let prefix = match (api, prefix) {
-            (_, Some(prefix)) => format!("/{}", prefix.trim_matches('/')),
-            (Api::OpenAi, None) => "/v1".to_owned(),
-            (Api::Anthropic, None) => String::new(),
+            (Api::OpenAi, prefix) => prefix.unwrap_or("v1"),
+            // Its paths begin with `v1` by themselves.
+            (Api::Anthropic, prefix) => {
+                let prefix = prefix.unwrap_or_default();
+                prefix.strip_suffix("v1").unwrap_or(prefix).trim_end_matches('/')
+            }
         };
+        let prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
         let url = match (tls, port) {
             (true, 443) => format!("https://{host}{prefix}"),
             (true, port) => format!("https://{host}:{port}{prefix}"),
             (false, 80) => format!("http://{host}{prefix}"),
             (false, port) => format!("http://{host}:{port}{prefix}"),
         };
+        url.parse::<BaseUrl>().map_err(|problem| format!("leads nowhere: {problem}"))?;
         let own = match api {
             Api::OpenAi => "https://api.openai.com/v1",
             Api::Anthropic => "https://api.anthropic.com",
         };
-        Some((url != own).then_some(url))
+        Ok((url != own).then_some(url))
     }
 
     /// The key of a service.
     ///
     /// # Errors
-    /// With the type of credentials that have no counterpart.
-    fn key(&self, name: &str, service: &Value) -> Result<Option<Key>, String> {
-        let old = text_at(service, &["spec", "backendSecurityPolicyRef", "name"]);
-        let policy = match old {
-            Some(policy) => self.named("BackendSecurityPolicy", policy),
-            None => self.targeting("BackendSecurityPolicy", name),
-        };
-        let Some(spec) = policy.and_then(|policy| policy.get("spec")) else { return Ok(None) };
-        let secret = match text_at(spec, &["type"]) {
-            Some("APIKey") => text_at(spec, &["apiKey", "secretRef", "name"]),
-            Some("AnthropicAPIKey") => text_at(spec, &["anthropicAPIKey", "secretRef", "name"]),
-            other => return Err(other.unwrap_or("?").to_owned()),
-        };
-        secret.map(Key::named).map(Some).ok_or_else(|| "APIKey without a secretRef".to_owned())
+    /// With why there is no counterpart.
+    fn key(&self, service: &Value) -> Result<Option<Key>, String> {
+        let Some(policy) = self.security(service)? else { return Ok(None) };
+        let spec = policy.get("spec").unwrap_or(&Value::Null);
+        if !matches!(text_at(spec, &["type"]), Some("APIKey" | "AnthropicAPIKey")) {
+            let kind = text_at(spec, &["type"]).unwrap_or("?");
+            return Err(format!("credentials of type {kind} have no counterpart"));
+        }
+        let (namespace, name) = secret(policy).ok_or("an APIKey without a secretRef")?;
+        let key = Key::named(name);
+        let mut others = self.of_kind("BackendSecurityPolicy").filter_map(secret);
+        match others
+            .find(|other| *other != (namespace, name) && Key::named(other.1).variable() == key.variable())
+        {
+            Some((_, other)) => Err(format!(
+                "the Secrets `{name}` and `{other}` would be one variable, {}: rename one of them",
+                key.variable()
+            )),
+            None => Ok(Some(key)),
+        }
     }
+
+    /// The policy with the credentials of a service; none where it has none.
+    fn security(&self, service: &Value) -> Result<Option<&Value>, String> {
+        const KIND: &str = "BackendSecurityPolicy";
+        match text_at(service, &["spec", "backendSecurityPolicyRef", "name"]) {
+            Some(name) => {
+                let named = self.named(KIND, namespace_of(service), name);
+                named.map(Some).ok_or_else(|| format!("the file has no {KIND} `{name}`"))
+            }
+            None => Ok(self.targeting(KIND, service)),
+        }
+    }
+
+    /// Tells what nobody took of the resources behind a reference.
+    fn tell_the_rest(&self, service: &Value, backend: &Value, lost: &mut Vec<Lost>) {
+        let mut spec = spec_of(service);
+        let mut schema = spec.object("schema");
+        for taken in ["name", "version", "prefix"] {
+            schema.text(taken);
+        }
+        schema.finish(&ADVICE, lost);
+        spec.value("backendRef");
+        spec.value("backendSecurityPolicyRef");
+        spec.finish(&ADVICE, lost);
+        let mut spec = spec_of(backend);
+        for (path, _) in spec.items("endpoints").into_iter().skip(1) {
+            let reason = "a backend is one host: add a backend for each, which share a priority";
+            let told = Lost { path, reason: reason.to_owned() };
+            if !lost.contains(&told) {
+                lost.push(told);
+            }
+        }
+        if spec.text("type").is_none_or(|kind| kind == "Endpoints") {
+            // What is left of it is verified as every provider is.
+            let mut tls = spec.object("tls");
+            tls.value("wellKnownCACertificates");
+            tls.finish(&ADVICE, lost);
+        }
+        spec.finish(&ADVICE, lost);
+        if let Some(policy) = self.targeting("BackendTLSPolicy", backend) {
+            let mut spec = spec_of(policy);
+            spec.value("targetRefs");
+            let mut validation = spec.object("validation");
+            validation.value("wellKnownCACertificates");
+            let host = backend.get("spec").and_then(|spec| spec.get("endpoints")?.get(0));
+            if validation.text("hostname") != host.and_then(|host| text_at(host, &["fqdn", "hostname"])) {
+                let reason = "a certificate is of the host that is asked".to_owned();
+                let told = Lost { path: validation.at("hostname"), reason };
+                if !lost.contains(&told) {
+                    lost.push(told);
+                }
+            }
+            validation.finish(&ADVICE, lost);
+            spec.finish(&ADVICE, lost);
+        }
+        if let Ok(Some(policy)) = self.security(service) {
+            let mut spec = spec_of(policy);
+            for taken in ["type", "targetRefs", "apiKey", "anthropicAPIKey"] {
+                spec.value(taken);
+            }
+            spec.finish(&ADVICE, lost);
+        }
+    }
+}
+
+/// The Secret of a policy with a key, by its namespace and name.
+fn secret(policy: &Value) -> Option<(&str, &str)> {
+    let spec = policy.get("spec")?;
+    let reference = match text_at(spec, &["type"])? {
+        "APIKey" => spec.get("apiKey")?.get("secretRef")?,
+        "AnthropicAPIKey" => spec.get("anthropicAPIKey")?.get("secretRef")?,
+        _ => return None,
+    };
+    let namespace = text_at(reference, &["namespace"]).unwrap_or_else(|| namespace_of(policy));
+    Some((namespace, text_at(reference, &["name"])?))
+}
+
+fn is_there(object: &Value, key: &str) -> bool {
+    object.get(key).is_some_and(|value| !value.is_null())
 }
 
 /// The models that a rule matches by their exact names.

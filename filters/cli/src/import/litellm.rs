@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::draft::{self, Api, Backend, Draft, Key, unique};
 use super::taking::Taking;
 use super::{Imported, Lost, Problem, documents};
+use crate::render::{BaseUrl, Limit};
 
 /// Prefixes of `litellm_params.model` for servers that speak OpenAI's API, where that begins, and the variable of its key.
 const COMPATIBLE: [(&str, Option<&str>, Option<&str>); 7] = [
@@ -47,6 +48,9 @@ pub fn litellm(text: &[u8]) -> Result<Imported, Problem> {
     if deployments.is_empty() {
         return Err(Problem::Nothing { wanted: "`model_list`" });
     }
+    for number in 2..=documents.len() {
+        lost.push(told(format!("document {number}"), "only the first is read"));
+    }
     let mut names = BTreeSet::new();
     let mut backends: Vec<Backend> = deployments
         .into_iter()
@@ -57,11 +61,19 @@ pub fn litellm(text: &[u8]) -> Result<Imported, Problem> {
     let mut fallbacks = Vec::new();
     for section in ["litellm_settings", "router_settings"] {
         let mut settings = root.object(section);
-        if let Some(seconds) =
-            settings.number(if section == "litellm_settings" { "request_timeout" } else { "timeout" })
-            && draft.timeouts.is_empty()
-        {
-            draft.timeouts.push(("total", format!("{seconds}s")));
+        let name = if section == "litellm_settings" { "request_timeout" } else { "timeout" };
+        if let Some(seconds) = settings.number(name) {
+            let limit = format!("{seconds}s");
+            match (limit.parse::<Limit>(), draft.timeouts.first()) {
+                (Err(_), _) => {
+                    lost.push(told(settings.at(name), "no limit is below a second or above a day"))
+                }
+                (Ok(_), None) => draft.timeouts.push(("total", limit)),
+                (Ok(_), Some((_, known))) if *known == limit => {}
+                (Ok(_), Some(_)) => {
+                    lost.push(told(settings.at(name), "a route has one limit: `spec.timeouts.total`"))
+                }
+            }
         }
         fallbacks.extend(settings.items("fallbacks"));
         let aliases = settings.at("model_group_alias");
@@ -80,8 +92,19 @@ pub fn litellm(text: &[u8]) -> Result<Imported, Problem> {
     root.object("general_settings").finish(&ADVICE, &mut lost);
     root.finish(&ADVICE, &mut lost);
     for (path, fallback) in fallbacks {
-        for (model, others) in fallback.as_object().into_iter().flatten() {
-            let others = others.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let Some(models) = fallback.as_object() else {
+            lost.push(told(path, "is no object"));
+            continue;
+        };
+        for (model, others) in models {
+            let Some(others) = others.as_array() else {
+                lost.push(told(path.clone(), format!("what `{model}` falls back to is no list")));
+                continue;
+            };
+            if !others.iter().all(Value::is_string) {
+                lost.push(told(path.clone(), format!("`{model}` can only fall back to names of models")));
+            }
+            let others = others.iter().filter_map(Value::as_str);
             fall_back(&mut backends, model, others, &path, &mut names, &mut lost);
         }
     }
@@ -105,13 +128,17 @@ fn backend(
     let mut params = members.object("litellm_params");
     let model_path = params.at("model");
     let model = params.text("model");
+    let base_path = params.at("api_base");
     let base_url = params.text("api_base");
     let key_path = params.at("api_key");
     let key = params.text("api_key");
     let (order, weight) = (params.number("order"), params.number("weight"));
     params.finish(&ADVICE, lost);
     members.finish(&ADVICE, lost);
-    let (seen, model) = seen.zip(model)?;
+    let Some((seen, model)) = seen.zip(model) else {
+        lost.push(told(path.to_owned(), "names no model: `model_name` and `litellm_params.model`"));
+        return None;
+    };
     if seen.contains('*') || model.contains('*') {
         lost.push(told(model_path, "patterns of models have no counterpart: name each model"));
         return None;
@@ -139,6 +166,16 @@ fn backend(
             path.to_owned(),
             format!("`{prefix}` has no host of its own, and there is no `api_base`"),
         ));
+        return None;
+    }
+    if let Some(url) = base_url
+        && let Err(problem) = url.parse::<BaseUrl>()
+    {
+        let reason = match url.strip_prefix("os.environ/") {
+            Some(_) => "a base URL is written out: the environment is for keys".to_owned(),
+            None => problem.to_string(),
+        };
+        lost.push(told(base_path, reason));
         return None;
     }
     let key = match key {

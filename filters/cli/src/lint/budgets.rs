@@ -65,7 +65,7 @@ fn of_filter(
         for (client, _) in world.targeting("ClientTrafficPolicy", gateway) {
             let limit = client.spec().and_then(|spec| spec.find(&["connection", "bufferLimit"]));
             if let Some(limit) =
-                limit.filter(|it| it.number().is_some_and(|bytes| bytes < longest.saturating_mul(2)))
+                limit.filter(|it| it.bytes().is_some_and(|bytes| bytes < longest.saturating_mul(2)))
             {
                 let message = format!(
                     "is less than twice the filter's longest body of {longest} bytes: Envoy's limit is met first, and it ends requests without a word"
@@ -76,18 +76,11 @@ fn of_filter(
     }
 }
 
-/// The Gateways that a policy is for: those that it names, and those of the routes that it names, each once.
+/// The Gateways that a policy is for: those that it targets, and those of the routes that it targets, each once.
 fn gateways<'w, 'a>(world: &'w World<'a>, policy: &Resource<'_>) -> Vec<&'w Resource<'a>> {
     let mut gateways: Vec<&Resource<'a>> = Vec::new();
-    for target in policy.spec().map_or_else(Vec::new, |spec| spec.each("targetRefs")) {
-        let (kind, name) = (target.text_of("kind"), target.text_of("name").unwrap_or_default());
-        let more = match kind {
-            Some("Gateway") => world.named("Gateway", policy.namespace, name).into_iter().collect(),
-            Some(kind) => {
-                world.named(kind, policy.namespace, name).map_or_else(Vec::new, |route| world.gateways(route))
-            }
-            None => Vec::new(),
-        };
+    for target in world.targets(policy) {
+        let more = if target.kind == "Gateway" { vec![target] } else { world.gateways(target) };
         for gateway in more {
             if !gateways.iter().any(|known| std::ptr::eq(*known, gateway)) {
                 gateways.push(gateway);

@@ -4,37 +4,48 @@ use super::Found;
 use super::tree::Spot;
 use super::world::{Resource, World};
 
+/// Members with references, and the kind of what they refer to where they do not say it.
+const LISTS: [(&str, &str); 3] =
+    [("backendRefs", "Service"), ("certificateRefs", "Secret"), ("caCertificateRefs", "Secret")];
+/// The same with one.
+const SINGLE: [(&str, &str); 5] = [
+    ("backendRef", "Service"),
+    ("extensionRef", "Service"),
+    ("pullSecretRef", "Secret"),
+    ("clientCertificateRef", "Secret"),
+    ("caCertificateRef", "Secret"),
+];
+
 pub(super) fn check(world: &World<'_>, found: &mut Found) {
     for resource in &world.resources {
         let Some(spec) = resource.spec() else { continue };
         for spot in spec.all() {
-            for list in ["backendRefs", "certificateRefs", "caCertificateRefs"] {
+            for (list, kind) in LISTS {
                 for reference in spot.each(list) {
-                    of(world, resource, &reference, found);
+                    of(world, resource, (&reference, kind), found);
                 }
             }
-            for name in
-                ["backendRef", "extensionRef", "pullSecretRef", "clientCertificateRef", "caCertificateRef"]
-            {
+            for (name, kind) in SINGLE {
                 if let Some(reference) = spot.get(name) {
-                    of(world, resource, &reference, found);
+                    of(world, resource, (&reference, kind), found);
                 }
             }
         }
     }
 }
 
-fn of<'a>(world: &World<'a>, from: &Resource<'a>, reference: &Spot<'a>, found: &mut Found) {
+fn of<'a>(
+    world: &World<'a>,
+    from: &Resource<'a>,
+    (reference, default_kind): (&Spot<'a>, &str),
+    found: &mut Found,
+) {
     let Some(namespace) = reference.text_of("namespace").filter(|namespace| *namespace != from.namespace)
     else {
         return;
     };
-    let is_certificate =
-        reference.path.to_lowercase().contains("certificate") || reference.path.contains("Secret");
-    let (group, kind) = match is_certificate {
-        true => (reference.text_of("group").unwrap_or(""), reference.text_of("kind").unwrap_or("Secret")),
-        false => (reference.text_of("group").unwrap_or(""), reference.text_of("kind").unwrap_or("Service")),
-    };
+    let group = reference.text_of("group").unwrap_or("");
+    let kind = reference.text_of("kind").unwrap_or(default_kind);
     let name = reference.text_of("name").unwrap_or_default();
     let allows = |grant: &Resource<'a>| {
         let Some(spec) = grant.spec() else { return false };

@@ -23,6 +23,6 @@ fn what_is_no_resource_is_told() {
     };
     assert!(said("a: 1\n").starts_with("f.yaml:1: document: is no resource\n  hint: "));
     assert!(said("a: [").contains(": file: not valid YAML"));
-    assert!(said("kind: A\nkind: B\n").starts_with("f.yaml:1: file: a key stands twice"));
+    assert!(said("kind: A\nkind: B\n").starts_with("f.yaml:2: file: the key of this value stands twice"));
     assert_eq!(said("---\n---\n"), "");
 }

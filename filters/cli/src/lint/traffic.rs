@@ -1,7 +1,7 @@
 //! The way to the providers: who is tried, for how long, and what becomes of a failure.
 
 use super::Found;
-use super::tree::{Spot, Value};
+use super::tree::Spot;
 use super::world::{Resource, Rule, World};
 
 /// Envoy Gateway's own limit on what it buffers, in bytes.
@@ -92,7 +92,7 @@ fn fallback(world: &World<'_>, rule: &Rule<'_, '_>, found: &mut Found) {
         );
     }
     let answers = rule.policy(&["connection", "bufferLimit"]);
-    if answers.as_ref().and_then(bytes).is_none_or(|bytes| bytes <= DEFAULT_BUFFER) {
+    if answers.as_ref().and_then(Spot::bytes).is_none_or(|bytes| bytes <= DEFAULT_BUFFER) {
         let at = answers.unwrap_or_else(|| rule.spot.clone());
         let message = "a fallback whose answers are held in 32 KiB: a longer one that has to be translated ends in an error";
         found.problem(
@@ -111,7 +111,8 @@ fn fallback(world: &World<'_>, rule: &Rule<'_, '_>, found: &mut Found) {
         if limits.is_empty() {
             found.problem(&gateway.spot.get("spec").unwrap_or_else(|| gateway.spot.clone()), message, hint);
         }
-        for limit in limits.iter().filter(|limit| bytes(limit).is_some_and(|bytes| bytes <= DEFAULT_BUFFER)) {
+        for limit in limits.iter().filter(|limit| limit.bytes().is_some_and(|bytes| bytes <= DEFAULT_BUFFER))
+        {
             found.problem(limit, message, hint);
         }
     }
@@ -146,24 +147,4 @@ fn in_the_clear(world: &World<'_>, backend: &Resource<'_>, found: &mut Found) {
 
 fn is_zero(limit: &Spot<'_>) -> bool {
     limit.text().is_some_and(|text| !text.chars().any(|c| ('1'..='9').contains(&c)))
-}
-
-/// A quantity of Kubernetes in bytes: `16777216`, `16Mi`, `16M`.
-fn bytes(quantity: &Spot<'_>) -> Option<u64> {
-    const UNITS: [(&str, u64); 6] = [
-        ("Ki", 1 << 10),
-        ("Mi", 1 << 20),
-        ("Gi", 1 << 30),
-        ("k", 1_000),
-        ("M", 1_000_000),
-        ("G", 1_000_000_000),
-    ];
-    let text = match &quantity.node.value {
-        Value::Number(number) => return number.as_u64(),
-        Value::Text(text) => text,
-        _ => return None,
-    };
-    let (digits, unit) =
-        UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size))).unwrap_or((text, 1));
-    digits.parse::<u64>().ok()?.checked_mul(unit)
 }

@@ -38,10 +38,13 @@ pub(super) struct Spot<'a> {
 }
 
 impl Node {
-    /// The tree of that JSON; none where an object has a key twice.
-    pub(super) fn read(json: &str) -> Option<Self> {
+    /// The tree of that JSON.
+    ///
+    /// # Errors
+    /// With the number of a value whose key stands twice in its object.
+    pub(super) fn read(json: &str) -> Result<Self, u32> {
         let order = Cell::new(0);
-        Seed(&order).deserialize(&mut serde_json::Deserializer::from_str(json)).ok()
+        Seed(&order).deserialize(&mut serde_json::Deserializer::from_str(json)).map_err(|_| order.get())
     }
 
     /// The value as JSON.
@@ -110,6 +113,15 @@ impl<'a> Spot<'a> {
         }
     }
 
+    /// A quantity of Kubernetes in bytes: `16777216`, `16Mi`, `1.5M`, `1e7`.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        match &self.node.value {
+            Value::Number(number) => quantity(&number.to_string()),
+            Value::Text(text) => quantity(text),
+            _ => None,
+        }
+    }
+
     /// Whether that member is true.
     pub(super) fn is_true(&self, key: &str) -> bool {
         self.get(key).is_some_and(|spot| matches!(spot.node.value, Value::Bool(true)))
@@ -130,6 +142,33 @@ impl<'a> Spot<'a> {
         let step = if self.path.ends_with(": ") { step.trim_start_matches('.') } else { step };
         Self { node, path: format!("{}{step}", self.path), ..self.clone() }
     }
+}
+
+/// Without what is behind a point at the end.
+fn quantity(text: &str) -> Option<u64> {
+    const UNITS: [(&str, u128); 11] = [
+        ("", 1),
+        ("Ki", 1 << 10),
+        ("Mi", 1 << 20),
+        ("Gi", 1 << 30),
+        ("Ti", 1 << 40),
+        ("Pi", 1 << 50),
+        ("k", 1_000),
+        ("M", 1_000_000),
+        ("G", 1_000_000_000),
+        ("T", 1_000_000_000_000),
+        ("P", 1_000_000_000_000_000),
+    ];
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, suffix) = text.split_at_checked(end)?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
+    let unit = match suffix.strip_prefix(['e', 'E']) {
+        Some(exponent) => 10_u128.checked_pow(exponent.parse().ok()?)?,
+        None => UNITS.iter().find(|(name, _)| *name == suffix)?.1,
+    };
+    let scale = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    u64::try_from(digits.checked_mul(unit)?.checked_div(scale)?).ok()
 }
 
 /// Numbers values as the YAML's reader does: a collection before what is in it, and keys not at all.

@@ -96,17 +96,15 @@ impl<'a> World<'a> {
         target: &Resource<'a>,
     ) -> Vec<(&Resource<'a>, Option<&'a str>)> {
         let mut all = Vec::new();
-        for policy in self.of(kind).filter(|policy| policy.namespace == target.namespace) {
-            let Some(spec) = policy.spec() else { continue };
-            let references = spec.each("targetRefs").into_iter().chain(spec.get("targetRef"));
-            for reference in references {
-                let (kind, name) = (reference.text_of("kind"), reference.text_of("name"));
-                if kind == Some(target.kind) && name == Some(target.name) {
-                    all.push((policy, reference.text_of("sectionName")));
-                }
-            }
+        for policy in self.of(kind) {
+            all.extend(policy.sections_for(target).into_iter().map(|section| (policy, section)));
         }
         all
+    }
+
+    /// The resources that a policy is for, or for a part of.
+    pub(super) fn targets(&self, policy: &Resource<'_>) -> Vec<&Resource<'a>> {
+        self.resources.iter().filter(|target| !policy.sections_for(target).is_empty()).collect()
     }
 
     fn policies(&self, route: &Resource<'a>, rule: &Spot<'a>) -> Vec<&Resource<'a>> {
@@ -131,6 +129,46 @@ impl<'a> World<'a> {
 impl<'a> Resource<'a> {
     pub(super) fn spec(&self) -> Option<Spot<'a>> {
         self.spot.get("spec")
+    }
+}
+
+impl<'a> Resource<'a> {
+    /// What of that resource this policy is for, if anything: a section by its name, or all of it.
+    fn sections_for(&self, target: &Resource<'_>) -> Vec<Option<&'a str>> {
+        let Some(spec) = self.spec().filter(|_| self.namespace == target.namespace) else {
+            return Vec::new();
+        };
+        let references = spec.each("targetRefs").into_iter().chain(spec.get("targetRef"));
+        let named = references.filter(|reference| {
+            let (kind, name) = (reference.text_of("kind"), reference.text_of("name"));
+            kind == Some(target.kind) && name == Some(target.name)
+        });
+        let mut sections: Vec<_> = named.map(|reference| reference.text_of("sectionName")).collect();
+        if spec.each("targetSelectors").iter().any(|selector| target.is_selected(selector)) {
+            sections.push(None);
+        }
+        sections
+    }
+
+    /// Whether an entry of a policy's `targetSelectors` is for it.
+    fn is_selected(&self, selector: &Spot<'_>) -> bool {
+        let labels = self.spot.find(&["metadata", "labels"]);
+        let label = |key: &str| labels.as_ref().and_then(|labels| labels.text_of(key));
+        let wanted = selector.get("matchLabels").map_or_else(Vec::new, |wanted| wanted.members());
+        let expressions = selector.each("matchExpressions");
+        selector.text_of("kind") == Some(self.kind)
+            && wanted.iter().all(|(key, value)| value.text().is_some() && label(key) == value.text())
+            && expressions.iter().all(|expression| {
+                let here = label(expression.text_of("key").unwrap_or_default());
+                let among = || expression.each("values").iter().any(|value| value.text() == here);
+                match expression.text_of("operator") {
+                    Some("Exists") => here.is_some(),
+                    Some("DoesNotExist") => here.is_none(),
+                    Some("In") => here.is_some() && among(),
+                    Some("NotIn") => here.is_none() || !among(),
+                    _ => false,
+                }
+            })
     }
 }
 

@@ -7,9 +7,10 @@ mod limits;
 mod monitoring;
 mod scripted;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::{EnvName, EnvoyVersion, GlobalBudget, LlmRouter, filter_config};
+use super::{EnvName, EnvoyVersion, FilePath, GlobalBudget, LlmRouter, filter_config};
 use crate::yaml::{self, List, Map};
 pub use scripted::on_scripted_providers;
 
@@ -19,6 +20,8 @@ const TESTED: (EnvoyVersion, &str) = (EnvoyVersion(40), "v1.40.0");
 const USER: &str = "101:101";
 /// Where the bootstrap is in the container.
 const BOOTSTRAP: &str = "/etc/envoy/envoy.yaml";
+/// Where the image has certificate authorities of its own.
+const IN_THE_IMAGE: [&str; 2] = ["/etc/ssl/certs/", "/usr/share/ca-certificates/"];
 
 /// Where compose finds the files that it mounts, as the compose file sees them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +77,16 @@ pub fn compose(router: &LlmRouter, files: &ComposeFiles) -> String {
     yaml::document(&heading, root.with("volumes", volumes))
 }
 
+/// The router as its bootstrap has it in a container of that compose file. A container has none of its host's addresses: who reaches
+/// the gateway is decided by where its port is published.
+pub fn in_container(router: &LlmRouter) -> LlmRouter {
+    let mut router = router.clone();
+    if !router.listen.ip().is_loopback() {
+        router.listen.set_ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    }
+    router
+}
+
 /// What `.env` beside that compose file has to say, with nothing said yet.
 pub fn example_env(router: &LlmRouter) -> String {
     let names: String = variables(router).iter().map(|name| format!("{name}=\n")).collect();
@@ -85,7 +98,6 @@ pub fn example_env(router: &LlmRouter) -> String {
 fn gateway(router: &LlmRouter, files: &ComposeFiles) -> Map {
     let command: List =
         ["envoy", "-c", BOOTSTRAP, "--concurrency", "2", "--disable-hot-restart"].into_iter().collect();
-    let port = router.listen.port();
     let service = Map::new()
         .with("image", image(router.envoy))
         .with("command", command.inline())
@@ -128,7 +140,7 @@ fn gateway(router: &LlmRouter, files: &ComposeFiles) -> Map {
     } else {
         service = service
             .why("The admin interface is on the container's loopback and stays there.")
-            .with("ports", List::new().item(format!("{port}:{port}")).inline());
+            .with("ports", List::new().item(published(router)).inline());
     }
     ending(
         service
@@ -136,6 +148,21 @@ fn gateway(router: &LlmRouter, files: &ComposeFiles) -> Map {
             .why("Ready once every cluster and both filters are. The image has bash and no curl.")
             .with("healthcheck", healthcheck(answers(router.admin_port, "/ready", "LIVE"))),
     )
+}
+
+/// Where clients reach the gateway: on every address of the host, or on the one that the router says.
+fn published(router: &LlmRouter) -> String {
+    let port = router.listen.port();
+    if router.listen.ip().is_unspecified() {
+        format!("{port}:{port}")
+    } else {
+        format!("{}:{port}", router.listen)
+    }
+}
+
+/// A text that Compose takes as it is: it puts variables in the place of names behind a `$`.
+fn literal(text: &str) -> String {
+    text.replace('$', "$$")
 }
 
 /// The shared budget that the services of this file count, and their own file.
@@ -147,6 +174,11 @@ fn limited<'a>(router: &'a LlmRouter, files: &'a ComposeFiles) -> Option<(&'a Gl
 /// Whether the service that counts a shared budget is one of the compose file's, by its name: one word is another container's.
 pub fn counts_beside(budget: &GlobalBudget) -> bool {
     limits::is_beside(budget)
+}
+
+/// The other service of the compose file that has the name of the service that counts a shared budget, where one may.
+pub fn service_taken(budget: &GlobalBudget) -> Option<&str> {
+    limits::taken(budget)
 }
 
 /// What holds for every container: nothing is written, nothing is gained.
@@ -195,11 +227,21 @@ fn volumes(router: &LlmRouter, files: &ComposeFiles) -> List {
             let from = format!("{}/{}", files.modules.trim_end_matches('/'), file_name(module.as_str()));
             (from, module.as_str().to_owned())
         }));
-    let tls = router.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]);
-    let tls = tls.map(|path| (format!("./{}", file_name(path.as_str())), path.as_str().to_owned()));
+    let tls: Vec<&FilePath> = router.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]).collect();
+    let is_own = |path: &FilePath| !IN_THE_IMAGE.iter().any(|own| path.as_str().starts_with(own));
+    let bundle = Some(&router.ca_bundle).filter(|path| files.scripted.is_none() && is_own(path));
+    let beside: Vec<&FilePath> = tls.into_iter().chain(bundle).collect();
+    let from = |path: &FilePath| {
+        let name = file_name(path.as_str());
+        let taken = beside.iter().any(|other| *other != path && file_name(other.as_str()) == name);
+        // Two files of one name are told apart by their directories.
+        let from = if taken { path.as_str().trim_start_matches('/') } else { name.as_str() };
+        literal(&format!("./{from}"))
+    };
+    let beside = beside.iter().map(|path| (from(path), literal(path.as_str())));
     let authority =
         files.scripted.iter().map(|_| (scripted::VOLUME.to_owned(), scripted::MOUNTED.to_owned()));
-    mounts.chain(tls).chain(authority).map(|(from, to)| format!("{from}:{to}:ro")).collect()
+    mounts.chain(beside).chain(authority).map(|(from, to)| format!("{from}:{to}:ro")).collect()
 }
 
 /// A test in an image that has bash and no curl: that path is answered, and the answer holds that word.

@@ -417,8 +417,7 @@ impl Alias {
     /// # Errors
     /// Where one of the two is no name.
     pub fn new(pattern: &str, model: &str) -> Result<Self, Problem> {
-        let stem = pattern.strip_suffix('*').unwrap_or(pattern);
-        stem.parse::<ModelName>()?;
+        ModelName::pattern(pattern)?;
         Ok(Self { pattern: pattern.to_owned(), model: model.parse()? })
     }
 }

@@ -3,7 +3,7 @@
 use seam::names;
 
 use super::{
-    AccessLog, FilePath, HeadersHeld, LlmRouter, budget, filter_config, routes, socket_address, typed, wasm,
+    AccessLog, FilePath, HeadersHeld, LlmRouter, budget, filter_config, listening, routes, typed, wasm,
 };
 use crate::yaml::{List, Map};
 
@@ -32,7 +32,7 @@ pub(super) fn windows(router: &LlmRouter) -> (u64, u64) {
 pub(super) fn listener(router: &LlmRouter) -> Map {
     Map::new()
         .with("name", "llm")
-        .with("address", socket_address(&router.listen.ip().to_string(), router.listen.port()))
+        .with("address", listening(router.listen))
         .why(
             "What Envoy buffers of one request or answer. Above it Envoy answers 413 in plain text and gives up retries without \
              a word, so it is twice the filters' max_body_bytes: theirs is always met first.",

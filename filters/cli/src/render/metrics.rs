@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{socket_address, typed};
+use super::{listening, socket_address, typed};
 use crate::yaml::{List, Map};
 
 /// The admin interface's cluster. No provider's name has a `.`.
@@ -46,7 +46,7 @@ pub(super) fn listener(address: SocketAddr) -> Map {
         .with("typed_config", manager);
     Map::new()
         .with("name", "metrics")
-        .with("address", socket_address(&address.ip().to_string(), address.port()))
+        .with("address", listening(address))
         .why("When clients have taken every connection is when somebody wants to see it.")
         .with("ignore_global_conn_limit", true)
         .with("filter_chains", List::new().item(Map::new().with("filters", List::new().item(filter))))

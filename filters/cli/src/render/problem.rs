@@ -1,5 +1,6 @@
 //! What can be wrong with a rendering's inputs: every problem at once, each with its place and a hint.
 
+use crate::route::visible;
 use std::fmt;
 
 /// One thing that is wrong.
@@ -315,7 +316,8 @@ impl fmt::Display for Problems {
             if index > 0 {
                 writeln!(f)?;
             }
-            write!(f, "{place}: {problem}\n  hint: {}", problem.hint())?;
+            let (problem, hint) = (problem.to_string(), problem.hint());
+            write!(f, "{place}: {}\n  hint: {}", visible(&problem), visible(&hint))?;
         }
         Ok(())
     }

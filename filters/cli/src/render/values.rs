@@ -326,7 +326,7 @@ impl FromStr for BaseUrl {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
-        let problem = |reason| Problem::BaseUrl { given: text.to_owned(), reason };
+        let problem = |reason| Problem::BaseUrl { given: repeatable(text), reason };
         let (scheme, rest) = match text.split_once("://") {
             Some(("http", rest)) => (Scheme::Http, rest),
             Some(("https", rest)) => (Scheme::Https, rest),
@@ -357,9 +357,18 @@ impl FromStr for ServiceAddress {
     fn from_str(text: &str) -> Result<Self, Problem> {
         match host_and_port(text) {
             Some((host, Some(port))) => Ok(Self { host: host.to_ascii_lowercase(), port }),
-            _ => Err(Problem::ServiceAddress { given: text.to_owned() }),
+            _ => Err(Problem::ServiceAddress { given: repeatable(text) }),
         }
     }
+}
+
+/// What of an address may be said again. A password stands before an `@`, and keys stand in queries.
+fn repeatable(text: &str) -> String {
+    if !text.contains(['@', '?', '#']) {
+        return text.to_owned();
+    }
+    let scheme = ["https://", "http://"].into_iter().find(|scheme| text.starts_with(scheme));
+    format!("{}…", scheme.unwrap_or_default())
 }
 
 /// `name`, `1.2.3.4` or `[::1]`, each with or without `:port`.

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use config::GatewayConfig;
 use llm_api::Dialect;
 
-use crate::render::{Auth, LlmRouter, Provider, Served, attempts, gateway_config};
+use crate::render::{Auth, Budget, LlmRouter, OnFailure, Provider, Served, attempts, gateway_config};
+
+/// The default of a budget's `downgrade.below_percent`.
+const DEFAULT_BELOW: u64 = 10;
 
 /// The way of a request for that model by that caller. None where the gateway does not know the model.
 pub fn explain(router: &LlmRouter, model: &str, caller: Option<&str>) -> Option<String> {
@@ -32,6 +35,9 @@ pub fn explain(router: &LlmRouter, model: &str, caller: Option<&str>) -> Option<
     for budget in budget_lines(router, served.name.as_str()) {
         line("budget", &budget);
     }
+    for budget in shared_lines(router) {
+        line("budget", &budget);
+    }
     let limits = served.limits;
     let seconds = |limit: crate::render::Limit| format!("{:?}", limit.duration());
     for (index, sharing) in attempts(served.providers).into_iter().enumerate() {
@@ -44,10 +50,14 @@ pub fn explain(router: &LlmRouter, model: &str, caller: Option<&str>) -> Option<
             line(head, &format!("{}{share}", provider_line(provider, resolved.model)));
         }
     }
-    line(
-        "next",
-        "after no connection, 408, 429, any 5xx, silence, or an error before a stream's first content",
-    );
+    if attempts(served.providers).len() > 1 {
+        line(
+            "next",
+            "after no connection, 408, 429, any 5xx, silence, or an error before a stream's first content",
+        );
+    } else {
+        line("next", "nobody: a failure of this attempt is the answer");
+    }
     line(
         "limits",
         &format!(
@@ -109,9 +119,40 @@ fn budget_lines(router: &LlmRouter, model: &str) -> Vec<String> {
         } else {
             format!("each {}", per.join(" and "))
         };
-        format!("{name}: {} for {whose}", spans.join(" and "))
+        format!("{name}: {} for {whose}{}", spans.join(" and "), instead_of_refusing(limit))
     };
     limits.into_iter().flatten().filter(applies).map(text).collect()
+}
+
+/// What becomes of requests that a budget has no room for, where they are not refused; and of those before.
+fn instead_of_refusing(limit: &serde_json::Value) -> String {
+    let mut text = String::new();
+    if limit.get("mode").and_then(|mode| mode.as_str()) == Some("shadow") {
+        text.push_str(", and nothing is refused");
+    }
+    if let Some((downgrade, to)) = limit.get("downgrade").and_then(|it| Some((it, it.get("to")?.as_str()?))) {
+        let below = downgrade.get("below_percent").and_then(|percent| percent.as_u64());
+        let _ =
+            write!(text, "; {to} instead where less than {}% of it is left", below.unwrap_or(DEFAULT_BELOW));
+    }
+    text
+}
+
+/// Each window of the budget that a fleet shares.
+fn shared_lines(router: &LlmRouter) -> Vec<String> {
+    let Some(budget) = &router.global_budget else { return Vec::new() };
+    let otherwise = match budget.on_failure {
+        OnFailure::Serve => "served unchecked",
+        OnFailure::Refuse => "refused",
+    };
+    let line = |one: &Budget| {
+        let (tokens, window) = (one.tokens, one.window.name());
+        let (host, port) = (budget.service.host(), budget.service.port());
+        format!(
+            "shared: {tokens} tokens a {window} for each user, by the service at {host}:{port}; {otherwise} where it does not answer"
+        )
+    };
+    budget.budgets.iter().map(line).collect()
 }
 
 /// Whether a name or a prefix followed by `*` is of that model.

@@ -1,5 +1,6 @@
 //! What is found in a file: each with its line, its path and a hint.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -35,11 +36,22 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, line, path, message, hint } = self;
+        let [file, path, message, hint] = [file, path, message, hint].map(|text| visible(text));
         match line {
             Some(line) => write!(f, "{file}:{line}: {path}: {message}\n  hint: {hint}"),
             None => write!(f, "{file}: {path}: {message}\n  hint: {hint}"),
         }
     }
+}
+
+/// The text with what moves a terminal's cursor, or begins a line, written out: parts of it are whatever stands in somebody's file.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let shown =
+        text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() });
+    Cow::Owned(shown.collect())
 }
 
 impl Findings {

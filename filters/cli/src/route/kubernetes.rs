@@ -41,7 +41,7 @@ pub(super) fn of(file: &RouteFile, tls_secret: Option<&str>) -> Cluster {
             namespace: namespace.map_or(default.namespace, |given| given.value.clone()),
             labels: file.labels.iter().cloned().collect(),
             annotations: file.annotations.iter().cloned().collect(),
-            tls_secret: tls_secret.or(given).map(str::to_owned),
+            tls_secret: given.or(tls_secret).map(str::to_owned),
         },
         replicas: file.replicas.as_ref().and_then(|given| u32::try_from(given.value).ok()),
         secrets: secrets.collect(),
@@ -100,6 +100,18 @@ pub(super) fn check(file: &RouteFile, cluster: &Cluster, found: &mut Found<'_>) 
                 &given.path,
                 message,
                 "use a name, such as that of a Service: `http://NAME.NAMESPACE.svc.cluster.local/v1`",
+            );
+        }
+        if let Some(given) = &backend.base_url
+            && let Ok(url) = given.value.parse::<BaseUrl>()
+            && url.host().contains('_')
+        {
+            let message = format!("`{}` cannot be the host of a Backend", url.host());
+            refuse(
+                given.order,
+                &given.path,
+                message,
+                "letters, digits, `-` and `.`: Kubernetes' names have no `_`",
             );
         }
         let (Some(key), Some(secret)) = (&backend.key, &backend.secret) else { continue };
@@ -164,7 +176,7 @@ pub(super) fn ignored(file: &RouteFile) -> Vec<(u32, String, String, &'static st
     all
 }
 
-fn backends(file: &RouteFile) -> impl Iterator<Item = &Backend> {
+pub(super) fn backends(file: &RouteFile) -> impl Iterator<Item = &Backend> {
     file.routes.iter().flat_map(|route| &route.models).flat_map(|model| model.attempts.iter().flatten())
 }
 

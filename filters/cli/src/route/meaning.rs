@@ -113,8 +113,10 @@ fn listener(file: &RouteFile, router: &mut LlmRouter, found: &mut Found<'_>) {
 }
 
 fn address(given: &Given<String>, found: &mut Found<'_>) -> Option<SocketAddr> {
-    let parsed = given.value.parse().map_err(|_| Problem::Listen { given: given.value.clone() });
-    found.take(given, parsed)
+    // Port 0 would be another one at each start.
+    let parsed: Option<SocketAddr> =
+        given.value.parse().ok().filter(|address: &SocketAddr| address.port() > 0);
+    found.take(given, parsed.ok_or_else(|| Problem::Listen { given: given.value.clone() }))
 }
 
 fn models(route: &Route, found: &mut Found<'_>) -> Vec<Model> {

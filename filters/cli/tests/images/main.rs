@@ -123,6 +123,36 @@ fn plugin(layer: &Path) -> Vec<u8> {
     file.stdout
 }
 
+/// `make image` says where the sources are as git does, and a pipeline's remote has its token in it.
+#[test]
+fn no_token_of_the_sources_address_is_in_an_image() {
+    for (number, (given, said)) in [
+        ("https://ci:hunter2@git.example/a/b.git", "https://git.example/a/b.git"),
+        ("https://hunter2@git.example", "https://git.example"),
+        ("ssh://git@git.example:22/a@b", "ssh://git.example:22/a@b"),
+        ("git@git.example:a/b.git", "git@git.example:a/b.git"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let directory = fresh_directory(&format!("source-{number}"));
+        let module = directory.join("module.wasm");
+        fs::write(&module, MODULE).unwrap();
+        let to = directory.join("layout");
+        let arguments =
+            ["build", "gateway", "--module", module.to_str().unwrap(), "--output", to.to_str().unwrap()];
+        let output = image(&[&arguments[..], &["--source", given, "--created", "1"]].concat(), &[]);
+        prints(&output);
+        let blobs = fs::read_dir(to.join("blobs/sha256")).unwrap();
+        let texts: Vec<String> = blobs
+            .map(|blob| String::from_utf8_lossy(&fs::read(blob.unwrap().path()).unwrap()).into_owned())
+            .collect();
+        assert!(texts.iter().all(|text| !text.contains("hunter2")), "{given}");
+        let label = format!("\"org.opencontainers.image.source\":\"{said}\"");
+        assert!(texts.iter().any(|text| text.replace(": ", ":").contains(&label)), "{given}: {texts:?}");
+    }
+}
+
 #[test]
 fn what_is_pulled_is_what_was_built() {
     let Some(registry) = Registry::start("pulled") else { return };

@@ -152,7 +152,9 @@ fn each_rule_has_a_policy_a_patch_and_requests_of_its_own() {
         (target["name"].as_str().unwrap().to_owned(), target["sectionName"].as_str().unwrap().to_owned())
     };
     assert_eq!(of(&all, "BackendTrafficPolicy").iter().map(target).collect::<Vec<_>>(), rules);
-    let patches = of(&all, "EnvoyPatchPolicy")[0]["spec"]["jsonPatches"].as_array().unwrap();
+    let policies = of(&all, "EnvoyPatchPolicy");
+    let patches: Vec<&Value> =
+        policies.iter().flat_map(|policy| policy["spec"]["jsonPatches"].as_array().unwrap()).collect();
     let patched: Vec<_> = patches
         .iter()
         .filter(|patch| patch["type"].as_str().unwrap().ends_with(".Cluster"))
@@ -197,6 +199,60 @@ fn names_that_resources_cannot_have_are_made_into_some_that_they_can() {
     assert_eq!(names, expected);
 }
 
+/// The rules of a model for one API are named after both, and another model may have just that name.
+#[test]
+fn no_model_takes_the_names_of_anothers_rules() {
+    let named = EXAMPLE.replace("gpt-4", "chat");
+    let other = "  - {name: other, provider: openai, model: chat-openai, auth: {type: APIKey, apiKeyRef: {name: openai-key}}}\n";
+    let behind = named.replace("  rateLimit:", &format!("{other}  rateLimit:"));
+    let before = named.replace("  - name: openai\n", &format!("{other}  - name: openai\n"));
+    for text in [behind, before] {
+        let all = rendered(&text, None);
+        let names: Vec<_> =
+            all.iter().map(|it| format!("{} {}", it["kind"], it["metadata"]["name"])).collect();
+        let parted: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(parted.len(), names.len(), "two resources have one name: {names:#?}");
+    }
+}
+
+/// `kubectl apply` keeps a resource in an annotation of itself, which may have 256 KiB.
+#[test]
+fn many_models_are_no_resource_that_is_too_long() {
+    let head = EXAMPLE.split("  - name").next().unwrap();
+    let backends: String = (0..24)
+        .map(|number| {
+            format!("  - {{name: o{number}, provider: openai, model: model-{number}, auth: {{type: APIKey, apiKeyRef: {{name: openai-key}}}}}}\n  - {{name: a{number}, priority: 1, provider: anthropic, model: claude, modelNameOverride: model-{number}, auth: {{type: APIKey, apiKeyRef: {{name: anthropic-key}}}}}}\n")
+        })
+        .collect();
+    for resource in rendered(&format!("{head}{backends}"), None) {
+        let bytes = resource.to_string().len();
+        assert!(bytes < 256 << 10, "{} {}: {bytes}", resource["kind"], resource["metadata"]["name"]);
+    }
+}
+
+#[test]
+fn the_files_own_secret_is_the_one_that_counts() {
+    let own = format!("{EXAMPLE}  listener: {{tls: {{secretName: own}}}}\n");
+    let shown = |text: &str| {
+        let all = rendered(text, Some("from-outside"));
+        of(&all, "Gateway")[0]["spec"]["listeners"][0]["tls"]["certificateRefs"][0]["name"].clone()
+    };
+    assert_eq!((shown(&own), shown(EXAMPLE)), (json!("own"), json!("from-outside")));
+}
+
+/// A whole number may be written as one with an exponent or a fraction of nothing.
+#[test]
+fn a_number_stays_a_number_however_it_is_written() {
+    let text = format!(
+        "{EXAMPLE}  budgets: {{default_completion_tokens: 2e3, limits: [{{name: all, callers: 1000.0, quota: {{amount: 1e3, window: day}}}}]}}\n"
+    );
+    let all = rendered(&text, None);
+    let config = &of(&all, "EnvoyExtensionPolicy")[0]["spec"]["wasm"][0]["config"];
+    GatewayConfig::parse(config.to_string().as_bytes(), &|_| None)
+        .unwrap_or_else(|problems| unreachable(&problems));
+    assert_eq!(config["budgets"]["default_completion_tokens"], 2000);
+}
+
 #[test]
 fn what_envoy_gateway_cannot_say_is_refused_at_its_place() {
     let third = "  - {name: third, provider: openai, priority: 2, model: gpt-4, auth: {type: APIKey, apiKeyRef: {name: openai-key}}}\n  rateLimit:";
@@ -212,6 +268,10 @@ fn what_envoy_gateway_cannot_say_is_refused_at_its_place() {
         (
             EXAMPLE.replace("    model: gpt-4\n", "    model: gpt-4\n    baseUrl: https://10.0.0.1/v1\n"),
             "spec.backends[0].baseUrl: is an address",
+        ),
+        (
+            EXAMPLE.replace("    model: gpt-4\n", "    model: gpt-4\n    baseUrl: http://my_llm:8000/v1\n"),
+            "spec.backends[0].baseUrl: `my_llm` cannot be the host of a Backend",
         ),
         (
             EXAMPLE.replace("name: llm-router", "name: LLM"),

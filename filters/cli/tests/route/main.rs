@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod compose;
 mod fuller;
+mod hostile;
 mod kubernetes;
 
 use std::path::PathBuf;
@@ -261,6 +263,7 @@ fn compose_and_its_bootstrap_are_written_side_by_side() {
         "/opt/wasm/ai_provider.wasm:/etc/envoy/wasm/ai_provider.wasm:ro",
         "./tls.crt:/etc/envoy/tls/tls.crt:ro",
         "./tls.key:/etc/envoy/tls/tls.key:ro",
+        "./cert.pem:/etc/ssl/cert.pem:ro",
     ]);
     assert_eq!(gateway["volumes"], volumes);
     let keys: Vec<_> = gateway["environment"].as_object().unwrap().keys().cloned().collect();

@@ -99,11 +99,20 @@ impl Options {
             description: description.to_owned(),
             version: self.version.clone(),
             revision: self.revision.clone(),
-            source: self.source.clone(),
+            source: self.source.as_deref().map(public),
             licenses: LICENCE.to_owned(),
             created,
         })
     }
+}
+
+/// The address without who asked for it: `git config --get remote.origin.url` tells a pipeline's token, and labels are for everybody.
+fn public(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 fn problem(place: &str, error: &impl std::fmt::Display) -> Failure {

@@ -14,7 +14,7 @@ pub(in crate::commands) enum Problem {
     NoKey,
     /// Something on stdin that no header could carry.
     #[error(
-        "stdin: no key: it has a space, a line break or a character outside ASCII\n  hint: one key, and nothing else"
+        "stdin: no key: it has a space, a line break or a character outside ASCII, or is too long\n  hint: one key, and nothing else"
     )]
     NoText,
     /// A key that could be guessed from its hash.

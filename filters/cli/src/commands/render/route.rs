@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use ai_filters::render::{
     ComposeFiles, EnvoyVersion, GatewayApi, GatewayVersion, Infrastructure, LlmRouter, bootstrap, compose,
-    counts_beside, example_env, manifests, on_scripted_providers, service_config,
+    counts_beside, example_env, in_container, manifests, on_scripted_providers, service_config,
+    service_taken,
 };
 use ai_filters::route::{Cluster, SECRET_NAME, Target, explain, is_secret_name, read_for};
 use clap::ValueEnum;
@@ -168,7 +169,7 @@ impl RouteOptions {
         }
         if let Some(output) = &self.output {
             let beside = |name: &str| output.parent().unwrap_or(Path::new("")).join(name);
-            write(Some(&beside(file)), &bootstrap(router))?;
+            write(Some(&beside(file)), &bootstrap(&in_container(router)))?;
             if let (None, Some(budget)) = (&self.service_config, &router.global_budget) {
                 write(Some(&beside("ratelimit.yaml")), &service_config(budget))?;
             }
@@ -200,6 +201,13 @@ impl RouteOptions {
             return Err(format!(
                 "{what} services that reach each other by name, and a gateway on loopback has the host's network\n\
                  hint: let `spec.listener.address` be 0.0.0.0"
+            ));
+        }
+        let taken = router.global_budget.as_ref().and_then(service_taken);
+        if let (What::Compose, Some(name)) = (self.to, taken) {
+            return Err(format!(
+                "spec.sharedBudget.service: `{name}` is the name of another service of the compose file\n\
+                 hint: leave `service` out, or call it `ratelimit`"
             ));
         }
         router.check().map_err(|problems| problems.to_string())

@@ -8,10 +8,18 @@ use crate::yaml::{List, Map};
 const REDIS: &str = "redis";
 /// Where the service listens where nobody says otherwise.
 const PORT: u16 = 8081;
+/// The names of the file's other services.
+const OTHERS: [&str; 5] = ["gateway", "providers", "prometheus", "grafana", REDIS];
 
 /// Whether the service is one of this file's: a name of one word is another container's, any other is somebody else's machine.
 pub(super) fn is_beside(budget: &GlobalBudget) -> bool {
-    !budget.service.host().contains('.') && budget.service.host() != "localhost"
+    let host = budget.service.host();
+    !host.contains(['.', ':']) && host != "localhost"
+}
+
+/// The other service that has the name already, where one may.
+pub(super) fn taken(budget: &GlobalBudget) -> Option<&str> {
+    OTHERS.into_iter().find(|other| is_beside(budget) && *other == budget.service.host())
 }
 
 /// Both services.

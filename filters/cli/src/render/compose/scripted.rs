@@ -1,9 +1,11 @@
 //! Scripted providers beside the gateway, built from the project's checkout: what `make run` starts where there is no key.
 
+use std::collections::BTreeMap;
+
 use llm_api::Dialect;
 
-use super::super::{Auth, BaseUrl, FilePath, LlmRouter, Provider};
-use super::{answers, confined, ending, healthcheck};
+use super::super::{Auth, BaseUrl, EnvName, FilePath, LlmRouter, Provider};
+use super::{answers, confined, ending, healthcheck, literal};
 use crate::yaml::{List, Map};
 
 /// The volume through which the gateway gets the scripted providers' certificate authority.
@@ -23,6 +25,7 @@ const USER: &str = "65532:65532";
 /// The same router with every provider's place taken by the scripted one of its API, over TLS that only their own authority vouches for.
 pub fn on_scripted_providers(router: &LlmRouter) -> LlmRouter {
     let mut router = router.clone();
+    let mut variables: BTreeMap<String, Dialect> = BTreeMap::new();
     let providers = router.more_models.iter_mut().flat_map(|model| &mut model.providers);
     for provider in router.providers.iter_mut().chain(providers) {
         let path = if provider.api == Dialect::OpenAi { "/v1" } else { "" };
@@ -30,6 +33,14 @@ pub fn on_scripted_providers(router: &LlmRouter) -> LlmRouter {
         if provider.auth == Auth::None {
             let Provider { auth, .. } = example(provider.api);
             provider.auth = auth;
+        }
+        if let Auth::ApiKey(env) = &provider.auth {
+            let api = *variables.entry(env.as_str().to_owned()).or_insert(provider.api);
+            // One key for both APIs, as a proxy has it: the scripted providers have one for each.
+            if api != provider.api {
+                let own = format!("{}_{}", env.as_str(), provider.api.name().to_ascii_uppercase());
+                provider.auth = Auth::ApiKey(EnvName::of_example(&own));
+            }
         }
     }
     router.ca_bundle = FilePath::of_example(&format!("{MOUNTED}/ca.pem"));
@@ -60,7 +71,7 @@ pub(super) fn service(router: &LlmRouter, checkout: &str) -> Map {
         command = command.item(format!("--{}-port", api.name())).item(port.to_string());
         command = command.item(format!("--{}-key", api.name())).item(key(api));
         for model in models(router, api) {
-            command = command.item(format!("--{}-model", api.name())).item(model);
+            command = command.item(format!("--{}-model", api.name())).item(literal(model));
         }
     }
     let service = Map::new()

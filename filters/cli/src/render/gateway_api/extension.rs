@@ -15,13 +15,13 @@ const CLUSTER_TYPE: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 
 pub(super) fn resources(gateway: &GatewayApi) -> Vec<Map> {
     let extension = gateway.router.filters.gateway().then(|| extension(gateway));
-    let patches = patches(gateway);
-    let patched = (patches != List::new()).then(|| {
+    let patched = patches(gateway).into_iter().filter(|(_, patches)| *patches != List::new());
+    let patched = patched.map(|(name, patches)| {
         let spec = Map::new()
             .with("targetRef", this_gateway())
             .with("type", "JSONPatch")
             .with("jsonPatches", patches);
-        gateway.resource(ENVOY_GATEWAY, "EnvoyPatchPolicy", GATEWAY).with("spec", spec)
+        gateway.resource(ENVOY_GATEWAY, "EnvoyPatchPolicy", &name).with("spec", spec)
     });
     extension.into_iter().chain(patched).collect()
 }
@@ -54,7 +54,9 @@ fn extension(gateway: &GatewayApi) -> Map {
     gateway.resource(ENVOY_GATEWAY, "EnvoyExtensionPolicy", FILTER).with("spec", spec)
 }
 
-fn patches(gateway: &GatewayApi) -> List {
+/// The patches by the names of their policies: of the listener and of the first route's clusters together, and of each further route's by
+/// themselves. Each patch of a cluster has the whole of ai-provider's configuration, and `kubectl apply` takes no resource above 256 KiB.
+fn patches(gateway: &GatewayApi) -> Vec<(String, List)> {
     let mut patches = List::new();
     if gateway.held() {
         patches = patches
@@ -63,14 +65,10 @@ fn patches(gateway: &GatewayApi) -> List {
             .why("A trap takes this worker's VM down; by default every later request would be answered 503, for ever.")
             .item(of_filter(gateway, "failure_policy", "FAIL_RELOAD".into()));
     }
-    if gateway.router.filters.provider() {
-        for route in traffic::routes(gateway) {
-            for (index, rule) in route.rules.iter().enumerate() {
-                patches = patches
-                    .why("ai-provider stands in the clusters: one for each rule of the route, in its order.")
-                    .item(of_cluster(gateway, &route.name, index, rule));
-            }
-        }
+    let routes = if gateway.router.filters.provider() { traffic::routes(gateway) } else { Vec::new() };
+    let mut routes = routes.iter();
+    if let Some(first) = routes.next() {
+        patches = of_clusters(gateway, first, patches);
     }
     // Any patch needs a target, and a router without one has to run without.
     if matches!(gateway.infrastructure, Infrastructure::Host { .. }) && patches != List::new() {
@@ -82,6 +80,17 @@ fn patches(gateway: &GatewayApi) -> List {
                 .with("path", "/address/socket_address/address")
                 .with("value", "127.0.0.1"),
         ));
+    }
+    let further = routes.map(|route| (route.name.clone(), of_clusters(gateway, route, List::new())));
+    std::iter::once((GATEWAY.to_owned(), patches)).chain(further).collect()
+}
+
+/// The patches of a route's clusters, behind those.
+fn of_clusters(gateway: &GatewayApi, route: &traffic::Route<'_>, mut patches: List) -> List {
+    for (index, rule) in route.rules.iter().enumerate() {
+        patches = patches
+            .why("ai-provider stands in the clusters: one for each rule of the route, in its order.")
+            .item(of_cluster(gateway, &route.name, index, rule));
     }
     patches
 }
@@ -127,6 +136,12 @@ fn json(value: &Value) -> Yaml {
         Value::Array(items) => items.iter().map(json).collect::<List>().into(),
         Value::Bool(value) => (*value).into(),
         Value::String(text) => text.as_str().into(),
-        other => other.as_u64().map_or_else(|| other.to_string().into(), Into::into),
+        other => other.as_u64().or_else(|| whole(other)).map_or_else(|| other.to_string().into(), Into::into),
     }
+}
+
+/// A whole number that is written with an exponent or a fraction of nothing, as far as a double is exact.
+fn whole(value: &Value) -> Option<u64> {
+    let text = format!("{:.1}", value.as_f64()?);
+    text.strip_suffix(".0")?.parse().ok().filter(|number| *number < 1 << f64::MANTISSA_DIGITS)
 }

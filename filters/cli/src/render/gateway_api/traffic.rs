@@ -87,16 +87,21 @@ fn rule<'a>(plan: Plan<'a>, kind: Kind, part: &str, several: bool, first: bool) 
     Rule { name, plan, kind, named }
 }
 
-/// A model's name as a part of resources' names: what they cannot have becomes `-`, and what is there already gets a number.
+/// A model's name as a part of resources' names: what they cannot have becomes `-`, and what is there already gets a number. So does what
+/// the rules of another model for one API alone are named after, and what would make its own such rules be named as another model's.
 fn part_of(model: &str, taken: &mut BTreeSet<String>) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let text: String = model.chars().take(LONGEST_PART).map(plain).collect();
     let text = text.trim_matches('-');
     let text = if text.is_empty() { "model" } else { text };
     let numbered = (2_u32..).map(|number| format!("{text}-{number}"));
-    let name = std::iter::once(text.to_owned()).chain(numbered).find(|name| !taken.contains(name));
-    let name = name.unwrap_or_default();
-    taken.insert(name.clone());
+    let all = |name: &str| {
+        let narrowed = Dialect::ALL.map(|api| format!("{name}-{}", api.name()));
+        std::iter::once(name.to_owned()).chain(narrowed)
+    };
+    let mut names = std::iter::once(text.to_owned()).chain(numbered);
+    let name = names.find(|name| all(name).all(|one| !taken.contains(&one))).unwrap_or_default();
+    taken.extend(all(&name));
     name
 }
 

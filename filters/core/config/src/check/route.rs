@@ -38,7 +38,8 @@ pub(crate) fn file(raw: Vec<RawRoute>, env: Env<'_>, findings: &mut Findings) ->
         let mut models = backend::models(&spec.backends, &mut names, findings);
         settings::apply(&mut models, &spec.models, &spec.max_input_tokens, &spec.backends, findings);
         shared.models(&models, &spec.max_input_tokens);
-        let limits = token_budget::limits(&spec.rate_limit, several.then_some((&name, &models)), findings);
+        let among_others = several.then_some((&name, &models));
+        let limits = token_budget::limits(&spec.rate_limit, among_others, &shared.limits, findings);
         if file.budget_by_default_header.is_none() {
             file.budget_by_default_header = limits.first().map(|limit| Given::place(&limit.place));
         }

@@ -18,10 +18,14 @@ pub(super) struct TokenLimit {
     pub(super) json: Value,
 }
 
-/// The budgets of a route. In a file with several routes they are named after theirs, and for its models alone.
+/// The longest part of a budget's name that a route's own name becomes.
+const LONGEST_PART: usize = 48;
+
+/// The budgets of a route. In a file with several routes they are named after theirs, unlike those that are there, and for its models alone.
 pub(super) fn limits(
     field: &Field<RawRateLimit>,
     among_others: Option<(&Given<String>, &Vec<Model>)>,
+    there: &[TokenLimit],
     findings: &mut Findings,
 ) -> Vec<TokenLimit> {
     let Some(budget) = field.given().and_then(|at| at.value.token_budget.given()) else { return Vec::new() };
@@ -45,12 +49,27 @@ pub(super) fn limits(
             json!({"name": name, "per": ["user"], "rate": {"amount": amount, "per": "minute"}})
         };
         if let (Some((route, models)), Some(members)) = (among_others, json.as_object_mut()) {
-            members.insert("name".to_owned(), Value::from(format!("{}-{name}", route.value)));
+            members.insert("name".to_owned(), Value::from(named_after(&route.value, name, there)));
             members.insert("models".to_owned(), names_of(models).map(Value::from).collect());
         }
         limits.push(TokenLimit { place: at.place.clone(), json });
     }
     limits
+}
+
+/// A budget's name: the route's, with `-` for what no budget can have in its name, and a number where that is another's.
+fn named_after(route: &str, name: &str, there: &[TokenLimit]) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' }
+    };
+    let part: String = route.chars().take(LONGEST_PART).map(plain).collect();
+    let part = part.trim_matches(['-', '_']);
+    let part = if part.is_empty() { "route" } else { part };
+    let numbered = (2_u32..).map(|number| format!("{part}-{number}-{name}"));
+    let is_free = |name: &String| {
+        there.iter().all(|limit| limit.json.get("name").and_then(Value::as_str) != Some(name))
+    };
+    std::iter::once(format!("{part}-{name}")).chain(numbered).find(is_free).unwrap_or_default()
 }
 
 impl TokenLimit {
