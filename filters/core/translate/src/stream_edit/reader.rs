@@ -15,6 +15,7 @@ use serde::de::IgnoredAny;
 use super::cursor;
 use super::cutter::Fields;
 use super::rename::json_string;
+use crate::bytes::behind;
 
 /// A longer beginning than this is not kept: copying it would cost more than it saves.
 const BEGINNING_LIMIT: usize = 1024;
@@ -125,7 +126,7 @@ impl Reader {
         let beginning = self.beginning.as_ref()?;
         let event = bytes.get(start..)?;
         let data = event.strip_prefix(FIELD)?;
-        let rest = after(data, &beginning.data)?;
+        let rest = behind(data, &beginning.data)?;
         let line_end = memchr::memchr2(b'\n', b'\r', rest)?;
         let after_event = rest.get(line_end..)?.strip_prefix(END)?;
 
@@ -221,7 +222,7 @@ impl Reader {
         if data.starts_with(DONE) {
             return Found { last: Some(Last::Terminal), ..Found::default() };
         }
-        let alike = self.beginning.as_ref().filter(|beginning| after(data, &beginning.data).is_some());
+        let alike = self.beginning.as_ref().filter(|beginning| behind(data, &beginning.data).is_some());
         let model = match alike {
             Some(beginning) => Some(beginning.model_at..beginning.data.len()),
             None => {
@@ -295,16 +296,6 @@ fn without_padding(members: &[u8]) -> Option<&[u8]> {
     let (text, quote) = members.split_last_chunk::<1>()?;
     let start = memchr::memrchr2(b'"', b'\\', text).filter(|_| *quote == [b'"'])?;
     text.get(..=start)?.strip_suffix(b",\"obfuscation\":\"")
-}
-
-/// What follows that beginning, if the bytes have it. For a hundred bytes and more: the C library of a Wasm module compares one by one.
-fn after<'a>(bytes: &'a [u8], beginning: &[u8]) -> Option<&'a [u8]> {
-    let (bytes, rest) = bytes.split_at_checked(beginning.len())?;
-    let ((wide, narrow), (expected, expected_narrow)) =
-        (bytes.as_chunks::<16>(), beginning.as_chunks::<16>());
-    let same =
-        |(some, others): (&[u8; 16], &[u8; 16])| u128::from_ne_bytes(*some) == u128::from_ne_bytes(*others);
-    (wide.iter().zip(expected).all(same) && narrow == expected_narrow).then_some(rest)
 }
 
 /// How the data of OpenAI's terminal event begins. Its SDKs ask for no more than that.
