@@ -17,6 +17,6 @@ mod usage;
 
 pub use dialect::Dialect;
 pub use error::{ApiError, ErrorKind};
-pub use members::{Member, Members, NotPlain, plain_string};
+pub use members::{Member, Members, NotPlain, plain_string, written_string};
 pub use text::Text;
 pub use usage::Usage;

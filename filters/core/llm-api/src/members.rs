@@ -160,6 +160,14 @@ pub fn plain_string(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     behind.strip_prefix(b"\"").map(|behind| (text, behind))
 }
 
+/// A JSON string as it is written, from behind its first quote: its text with the escapes that are in it, and what is behind its last quote.
+/// None where it is no JSON string or does not end. Whether it is UTF-8 is not looked at.
+pub fn written_string(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let behind = string(rest)?;
+    let length = rest.len().checked_sub(behind.len())?.checked_sub(1)?;
+    rest.get(..length).map(|text| (text, behind))
+}
+
 /// From behind a string's first quote to behind its last.
 fn string(mut rest: &[u8]) -> Option<&[u8]> {
     loop {

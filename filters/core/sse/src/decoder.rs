@@ -100,6 +100,32 @@ enum Line<'a> {
     Other,
 }
 
+/// Who is told of a stream's events.
+pub trait Reader {
+    /// One event.
+    fn event(&mut self, event: Event<'_>);
+
+    /// Looks at bytes that begin where an event does, and takes whole events off them that it knows without having them decoded. What it leaves
+    /// is decoded. An event that is taken ends in its blank line, whose last byte is a line feed, and is no longer than the decoder's limit.
+    fn take_known<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes
+    }
+}
+
+struct EachEvent<'f>(&'f mut dyn FnMut(Event<'_>));
+
+impl Reader for EachEvent<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        (self.0)(event);
+    }
+}
+
+impl Seen<'_> {
+    const fn is_nothing(&self) -> bool {
+        self.name.is_none() && self.data.is_none()
+    }
+}
+
 impl Decoder {
     /// A decoder for one stream, whose events may each occupy `limit` bytes: its name, its data so far, and the line being read. A comment
     /// is a line too, but is forgotten once read, so any number of them may come.
@@ -121,12 +147,29 @@ impl Decoder {
     ///
     /// [`EventTooLarge`] once an event exceeds the limit, and from then on always: where the next event begins is no longer known.
     pub fn push(&mut self, chunk: &[u8], on_event: &mut dyn FnMut(Event<'_>)) -> Result<(), EventTooLarge> {
+        self.push_to(chunk, &mut EachEvent(on_event))
+    }
+
+    /// The same for a reader that may know events by their bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`push`](Self::push).
+    pub fn push_to(&mut self, chunk: &[u8], reader: &mut impl Reader) -> Result<(), EventTooLarge> {
         let mut rest = chunk;
         let mut seen = Seen::default();
         while !self.failed {
             if self.position == Position::AfterCr && !rest.is_empty() {
                 self.position = Position::Elsewhere;
                 rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+            }
+            if !rest.is_empty() && seen.is_nothing() && !self.has_partial() {
+                let unknown = reader.take_known(rest);
+                if unknown.len() < rest.len() {
+                    self.count(rest.len().saturating_sub(unknown.len()));
+                    self.position = Position::Elsewhere;
+                    rest = unknown;
+                }
             }
             let Some((line, end, after)) = next_line(rest) else {
                 self.count(rest.len());
@@ -135,7 +178,7 @@ impl Decoder {
             };
             self.count(line.len());
             rest = after;
-            self.read_line(line, &mut seen, on_event);
+            self.read_line(line, &mut seen, reader);
             self.position = if end == b'\r' { Position::AfterCr } else { Position::Elsewhere };
         }
         if self.failed { Err(EventTooLarge { limit: self.limit }) } else { Ok(()) }
@@ -151,11 +194,12 @@ impl Decoder {
         if self.failed {
             return;
         }
+        let reader = &mut EachEvent(on_event);
         let mut seen = Seen::default();
         if !self.line.is_empty() {
-            self.read_line(b"", &mut seen, on_event);
+            self.read_line(b"", &mut seen, reader);
         }
-        self.dispatch(seen, on_event);
+        self.dispatch(seen, reader);
         self.position = Position::Elsewhere;
     }
 
@@ -166,14 +210,14 @@ impl Decoder {
     }
 
     /// Reads one line whose end has been found, and whose beginning may be in an earlier chunk.
-    fn read_line<'c>(&mut self, line: &'c [u8], seen: &mut Seen<'c>, on_event: &mut dyn FnMut(Event<'_>)) {
+    fn read_line<'c>(&mut self, line: &'c [u8], seen: &mut Seen<'c>, reader: &mut impl Reader) {
         if self.exceeds(*seen, line.len()) {
             self.fail();
             return;
         }
         if self.line.is_empty() {
             match self.meaning(line) {
-                Line::Blank => self.dispatch(mem::take(seen), on_event),
+                Line::Blank => self.dispatch(mem::take(seen), reader),
                 Line::Name(name) => seen.name = Some(name),
                 Line::Data(data) if seen.data.is_none() && !self.event.has_data => seen.data = Some(data),
                 Line::Data(data) => {
@@ -190,7 +234,7 @@ impl Decoder {
         whole.extend_from_slice(line);
         self.count(whole.len());
         match self.meaning(&whole) {
-            Line::Blank => self.dispatch(Seen::default(), on_event),
+            Line::Blank => self.dispatch(Seen::default(), reader),
             Line::Name(name) => self.event.rename(name),
             Line::Data(data) => self.event.add_data(data),
             Line::Other => {}
@@ -216,11 +260,11 @@ impl Decoder {
     }
 
     /// The blank line: the event is handed on if it has data, and forgotten either way.
-    fn dispatch(&mut self, seen: Seen<'_>, on_event: &mut dyn FnMut(Event<'_>)) {
+    fn dispatch(&mut self, seen: Seen<'_>, reader: &mut impl Reader) {
         let name = seen.name.unwrap_or(&self.event.name);
         let data = seen.data.or_else(|| self.event.has_data.then_some(self.event.data.as_slice()));
         if let Some(data) = data {
-            on_event(Event { name: Some(name).filter(|name| !name.is_empty()), data });
+            reader.event(Event { name: Some(name).filter(|name| !name.is_empty()), data });
         }
         self.event.clear();
     }

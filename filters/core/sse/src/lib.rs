@@ -13,5 +13,5 @@ mod encoder;
 #[cfg(test)]
 mod tests;
 
-pub use decoder::{BOM, Decoder, Event, EventTooLarge, field_value};
+pub use decoder::{BOM, Decoder, Event, EventTooLarge, Reader, field_value};
 pub use encoder::write_event;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::{Decoder, EventTooLarge, write_event};
+use crate::{Decoder, Event, EventTooLarge, Reader, write_event};
 
 type Owned = (Option<Vec<u8>>, Vec<u8>);
 
@@ -24,6 +24,32 @@ fn decode<'a>(
     let partial = decoder.has_partial();
     decoder.finish(&mut |event| events.push((event.name.map(<[u8]>::to_vec), event.data.to_vec())));
     (events, result.map(|()| partial))
+}
+
+/// Takes the events of one short line of data without having them decoded, a few at a time.
+#[derive(Default)]
+struct Knowing {
+    events: Vec<Owned>,
+    known: usize,
+}
+
+impl Reader for Knowing {
+    fn event(&mut self, event: Event<'_>) {
+        self.events.push((event.name.map(<[u8]>::to_vec), event.data.to_vec()));
+    }
+
+    fn take_known<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let mut rest = bytes;
+        while let Some(behind) = rest.strip_prefix(b"data: ") {
+            let length = behind.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(behind.len());
+            let (data, behind) = behind.split_at(length);
+            let Some(behind) = behind.strip_prefix(b"\n\n") else { break };
+            self.events.push((None, data.to_vec()));
+            self.known = self.known.saturating_add(1);
+            rest = behind;
+        }
+        rest
+    }
 }
 
 /// The standard's algorithm, read off step by step over the whole stream, with the one deviation that `finish` documents.
@@ -159,6 +185,19 @@ fn an_event_in_one_chunk_is_not_copied() {
 }
 
 #[test]
+fn a_reader_is_asked_where_an_event_begins_and_nowhere_else() {
+    let stream = b"data: 1\n\n: comment\ndata: 2\n\nevent: a\ndata: 3\n\ndata: 4\r\n\r\ndata: 5\n\ndata: 6\n";
+    let mut reader = Knowing::default();
+    let mut decoder = Decoder::new(1024);
+    for chunk in [stream.as_slice(), b"data: 7\n\ndata: 8\n\n"] {
+        decoder.push_to(chunk, &mut reader).unwrap();
+    }
+    let data: Vec<&[u8]> = reader.events.iter().map(|(_, data)| data.as_slice()).collect();
+    assert_eq!(data, [b"1".as_slice(), b"2", b"3", b"4", b"5", b"6\n7", b"8"]);
+    assert_eq!(reader.known, 4, "1, 2, 5 and 8");
+}
+
+#[test]
 fn the_limit_holds_for_every_way_to_be_large() {
     let too_large = Err(EventTooLarge { limit: 16 });
     let fits = [
@@ -276,6 +315,17 @@ proptest! {
         prop_assert_eq!(&decode(4096, cut(&stream, &cuts)).0, &expect);
         prop_assert_eq!(&decode(4096, stream.chunks(1)).0, &expect);
         prop_assert_eq!(&decode(4096, [stream.as_slice()]).0, &expect);
+    }
+
+    #[test]
+    fn what_a_reader_knows_is_in_its_place(stream in stream(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8)) {
+        let mut decoder = Decoder::new(1 << 20);
+        let mut reader = Knowing::default();
+        for chunk in cut(&stream, &cuts) {
+            decoder.push_to(chunk, &mut reader).unwrap();
+        }
+        decoder.finish(&mut |event| reader.event(event));
+        prop_assert_eq!(reader.events, reference(&stream));
     }
 
     #[test]

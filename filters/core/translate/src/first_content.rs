@@ -18,6 +18,9 @@ use crate::json;
 /// How much of a stream is read at most: larger than any preamble, smaller than what a host buffers.
 const BYTE_LIMIT: usize = 256 * 1024;
 
+/// How much is read at a time, so that little is read for nothing where a whole answer comes at once.
+const PIECE: usize = 1 << 10;
+
 /// How many events are read at most. Real preambles have fewer than five, plus pings.
 const EVENT_LIMIT: usize = 64;
 
@@ -73,11 +76,16 @@ impl FirstContent {
             return self.judge.peeked.clone();
         }
         let read = chunk.get(..BYTE_LIMIT.saturating_sub(self.bytes)).unwrap_or(chunk);
-        self.bytes = self.bytes.saturating_add(read.len());
-        let Self { dialect, decoder, judge, .. } = self;
-        let pushed = decoder.push(read, &mut |event| judge.event(*dialect, event));
-        if judge.peeked == Peeked::Undecided && (pushed.is_err() || self.bytes >= BYTE_LIMIT) {
-            judge.peeked = Peeked::Content;
+        let Self { dialect, decoder, bytes, judge } = self;
+        for piece in read.chunks(PIECE) {
+            *bytes = bytes.saturating_add(piece.len());
+            let pushed = decoder.push(piece, &mut |event| judge.event(*dialect, event));
+            if judge.peeked == Peeked::Undecided && (pushed.is_err() || *bytes >= BYTE_LIMIT) {
+                judge.peeked = Peeked::Content;
+            }
+            if judge.peeked != Peeked::Undecided {
+                break;
+            }
         }
         judge.peeked.clone()
     }

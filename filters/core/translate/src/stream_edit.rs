@@ -5,24 +5,26 @@
 //! whole one, must end in an error that the client's SDK raises. Everything else goes through byte for byte: comments, unknown fields, the
 //! order of keys, white space, line ends.
 //!
-//! This runs for every event of every such stream, so the common event costs one comparison, one search for its end and one copy, and no
-//! copy at all where the name is right already: see [`reader`].
+//! This runs for every event of every such stream, so the common event costs one comparison with an earlier one, a look at its text, and one
+//! copy, and no copy at all where the name is right already: see [`likeness`]. What is written otherwise is for the [`reader`].
 
 mod cursor;
 mod cutter;
+mod likeness;
 mod reader;
 mod rename;
 #[cfg(test)]
 mod tests;
 
 use std::mem;
+use std::ops::Range;
 
 use llm_api::{ApiError, Dialect, ErrorKind};
 
 use crate::End;
 
 use cutter::Cutter;
-use reader::{Alike, Found, Last, Occurrences, Reader, Unasked};
+use reader::{Alike, Found, Last, Reader, Unasked};
 
 pub use rename::{BodyEdit, edit, rename_response, splice};
 
@@ -154,10 +156,10 @@ impl StreamEdit {
     fn edit(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Progress {
         let mut copied = 0;
         let mut start = 0_usize;
-        let mut errors = Occurrences::default();
         loop {
+            (copied, start) = self.pass_known(bytes, copied, start, out);
             let rest = bytes.get(start..).unwrap_or_default();
-            let (length, found) = match self.read_alike(bytes, start, &mut errors) {
+            let (length, found) = match self.read_alike(rest) {
                 Some(Alike { length, found }) => (Some(length), found),
                 None => {
                     let length = self.cutter.read(rest);
@@ -195,6 +197,46 @@ impl StreamEdit {
         }
     }
 
+    /// Passes the events that are written like an earlier one, and does to them what was done to that. Says up to where the bytes have been
+    /// copied, and where the next event starts.
+    fn pass_known(
+        &self,
+        bytes: &[u8],
+        mut copied: usize,
+        mut start: usize,
+        out: &mut Vec<u8>,
+    ) -> (usize, usize) {
+        let Some(likeness) = self.reader.likeness().filter(|_| self.is_at_beginning()) else {
+            return (copied, start);
+        };
+        let mut put = |span: Range<usize>, start: usize, text: &[u8]| {
+            if copied == 0 {
+                out.reserve(bytes.len());
+            }
+            out.extend_from_slice(bytes.get(copied..start.saturating_add(span.start)).unwrap_or_default());
+            if !text.is_empty() {
+                out.extend_from_slice(text);
+            }
+            copied = start.saturating_add(span.end);
+        };
+        while let Some(known) = bytes.get(start..).and_then(|rest| likeness.read(rest))
+            && known.length <= EVENT_LIMIT
+        {
+            if let Some(model) = likeness.model() {
+                put(model.clone(), start, self.reader.model());
+            }
+            if let Some(usage) = likeness.usage(&known) {
+                put(usage, start, b"");
+            }
+            start = start.saturating_add(known.length);
+        }
+        (copied, start)
+    }
+
+    fn is_at_beginning(&self) -> bool {
+        self.place == Place::Event && self.cutter.at_beginning()
+    }
+
     /// Does to an event what was found to be needed, and says up to where the bytes have been copied.
     fn apply(
         &self,
@@ -226,17 +268,18 @@ impl StreamEdit {
                 out.reserve(bytes.len());
             }
             out.extend_from_slice(bytes.get(copied..start.saturating_add(span.start)).unwrap_or_default());
-            out.extend_from_slice(text);
+            if !text.is_empty() {
+                out.extend_from_slice(text);
+            }
             copied = start.saturating_add(span.end);
         }
         copied
     }
 
-    /// The event that starts there, where its bytes alone tell what it says.
-    fn read_alike(&self, bytes: &[u8], start: usize, errors: &mut Occurrences) -> Option<Alike> {
-        let begins = self.place == Place::Event && self.cutter.at_beginning();
-        begins
-            .then(|| self.reader.read_alike(bytes, start, errors))
+    /// The event with which the bytes begin, where its bytes alone tell what it says.
+    fn read_alike(&mut self, bytes: &[u8]) -> Option<Alike> {
+        self.is_at_beginning()
+            .then(|| self.reader.read_alike(bytes))
             .flatten()
             .filter(|alike| alike.length <= EVENT_LIMIT)
     }

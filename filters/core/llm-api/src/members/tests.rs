@@ -204,6 +204,20 @@ fn value() -> impl Strategy<Value = String> {
     })
 }
 
+#[test]
+fn a_string_is_read_as_it_is_written() {
+    for text in ["", "a", "a \\\"b\\\" \\\\", "\\u00e9 \\ud800", "é and more than sixteen bytes of text"] {
+        let rest = format!("{text}\"}} \"");
+        assert_eq!(super::written_string(rest.as_bytes()), Some((text.as_bytes(), b"} \"".as_slice())));
+        assert!(serde_json::from_str::<&RawValue>(&format!("\"{text}\"")).is_ok(), "{text}");
+        assert_eq!(super::written_string(text.as_bytes()), None, "{text} does not end");
+    }
+    for text in ["\n\"", "\\x\"", "\\u12g4\"", "\\\"", "\u{1f}\""] {
+        assert_eq!(super::written_string(text.as_bytes()), None, "{text}");
+        assert!(serde_json::from_str::<&RawValue>(&format!("\"{text}")).is_err(), "{text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 

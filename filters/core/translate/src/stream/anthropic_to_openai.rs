@@ -8,7 +8,8 @@ use llm_api::{ApiError, Usage};
 use serde_json::value::RawValue;
 
 use super::anthropic_event::{Content, Event};
-use super::openai_writer::{self, ChunkWriter, Delta, Function, ToolCall, ToolHead};
+use super::likeness::Likeness;
+use super::openai_writer::{self, ChunkWriter, Delta};
 use super::tool_blocks::ToolBlocks;
 use super::wire::{JsonString, answer_id};
 use super::{MAX_EVENT_BYTES, Skipped, StreamOptions, error};
@@ -42,6 +43,8 @@ struct Machine {
     reported: AnthropicUsage,
     usage: Option<Usage>,
     skipped: Skipped,
+    /// How the last piece of the answer was written.
+    likeness: Likeness,
 }
 
 #[derive(Debug)]
@@ -77,6 +80,7 @@ impl AnthropicToOpenAi {
             reported: AnthropicUsage::default(),
             usage: None,
             skipped: Skipped::default(),
+            likeness: Likeness::default(),
         };
         Self { events: sse::Decoder::new(MAX_EVENT_BYTES), machine }
     }
@@ -86,7 +90,8 @@ impl AnthropicToOpenAi {
         if machine.end().is_some() {
             return;
         }
-        if let Err(sse::EventTooLarge { limit }) = events.push(chunk, &mut |event| machine.take(event, out)) {
+        let pushed = events.push_to(chunk, &mut Reading { machine, out });
+        if let Err(sse::EventTooLarge { limit }) = pushed {
             machine.fail(&error::too_large(limit), out);
         }
     }
@@ -107,15 +112,47 @@ impl AnthropicToOpenAi {
     }
 }
 
+/// The machine, and where it writes to.
+struct Reading<'m> {
+    machine: &'m mut Machine,
+    out: &'m mut Vec<u8>,
+}
+
+impl sse::Reader for Reading<'_> {
+    fn event(&mut self, event: sse::Event<'_>) {
+        self.machine.take(event, self.out);
+    }
+
+    fn take_known<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.machine.take_alike(bytes, self.out)
+    }
+}
+
 impl Machine {
+    /// Takes the pieces of the answer that are written like the last one.
+    fn take_alike<'a>(&mut self, mut bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+        let State::Answering(answer) = &mut self.state else { return bytes };
+        while let Some((content, rest)) = self.likeness.read(bytes) {
+            bytes = rest;
+            if let Err(error) = answer.take(content, out) {
+                self.state = broken(&error, out);
+                break;
+            }
+        }
+        bytes
+    }
+
     fn take(&mut self, event: sse::Event<'_>, out: &mut Vec<u8>) {
         if self.end().is_some() {
             return;
         }
         match Event::parse(event) {
-            Some(event) => {
+            Some(parsed) => {
+                if let Event::Content(content) = &parsed {
+                    self.likeness.learn(event, content);
+                }
                 let state = mem::replace(&mut self.state, State::Ended(End::Broken));
-                self.state = self.step(state, event, out);
+                self.state = self.step(state, parsed, out);
             }
             None => self.skipped.malformed = self.skipped.malformed.saturating_add(1),
         }
@@ -189,20 +226,17 @@ impl Machine {
     fn begin(&self, id: Option<&str>, out: &mut Vec<u8>) -> Answer {
         let id = answer_id(id, "msg_", "chatcmpl-", self.options.id_seed);
         let chunks = ChunkWriter::new(&id, &self.options);
-        chunks.delta(
-            out,
-            &Delta { role: Some("assistant"), content: Some(JsonString::Plain("")), ..Delta::default() },
-        );
+        chunks.delta(out, Delta::Role);
         Answer { chunks, tools: ToolBlocks::default() }
     }
 
     /// The end of a whole answer.
     fn complete(&self, mut answer: Answer, finish: Finish, out: &mut Vec<u8>) -> State {
         for (index, input) in answer.tools.close_all() {
-            answer.chunks.delta(out, &arguments(index, JsonString::Plain(&input)));
+            answer.chunks.delta(out, Delta::Arguments { index, fragment: JsonString::Plain(&input) });
         }
         if let Some(refusal) = &finish.refusal {
-            answer.chunks.delta(out, &Delta { refusal: Some(JsonString::Raw(refusal)), ..Delta::default() });
+            answer.chunks.delta(out, Delta::Refusal(JsonString::Raw(refusal.get())));
         }
         answer.chunks.finish(out, finish.reason.name(), finish.native.as_deref());
         if let Some(usage) = self.usage {
@@ -240,30 +274,25 @@ impl Answer {
         let Self { chunks, tools } = self;
         match content {
             Content::Text(text) if !text.is_empty() => {
-                chunks.delta(out, &Delta { content: Some(text), ..Delta::default() });
+                chunks.content(out, text);
             }
             Content::Thinking(text) if !text.is_empty() => {
-                chunks.delta(out, &Delta { reasoning_content: Some(text), ..Delta::default() });
+                chunks.delta(out, Delta::Reasoning(text));
             }
             Content::Text(_) | Content::Thinking(_) => {}
             Content::ToolStart { block, id, name, input } => {
                 let index = tools.open(block, input).ok_or_else(|| error::tool_call("there are too many"))?;
-                let head = Some(ToolHead { id: &id, r#type: "function" });
-                let function = Function { name: Some(&name), arguments: JsonString::Plain("") };
-                chunks.delta(
-                    out,
-                    &Delta { tool_calls: Some([ToolCall { index, head, function }]), ..Delta::default() },
-                );
+                chunks.delta(out, Delta::ToolCall { index, id: &id, name: &name });
             }
             Content::ToolInput { json, .. } if json.is_empty() => {}
             Content::ToolInput { block, json } => {
                 let index =
                     tools.fragment(block).ok_or_else(|| error::tool_call("its beginning is missing"))?;
-                chunks.delta(out, &arguments(index, json));
+                chunks.delta(out, Delta::Arguments { index, fragment: json });
             }
             Content::BlockStop { block } => {
                 if let Some((index, input)) = tools.close(block) {
-                    chunks.delta(out, &arguments(index, JsonString::Plain(&input)));
+                    chunks.delta(out, Delta::Arguments { index, fragment: JsonString::Plain(&input) });
                 }
             }
         }
@@ -286,10 +315,4 @@ impl Finish {
 fn broken(error: &ApiError, out: &mut Vec<u8>) -> State {
     openai_writer::write_error(out, error);
     State::Ended(End::Broken)
-}
-
-/// A fragment of a call's arguments.
-fn arguments(index: usize, arguments: JsonString<'_>) -> Delta<'_> {
-    let call = ToolCall { index, head: None, function: Function { name: None, arguments } };
-    Delta { tool_calls: Some([call]), ..Delta::default() }
 }

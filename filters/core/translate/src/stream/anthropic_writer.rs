@@ -33,7 +33,6 @@ pub(super) enum Block {
 enum Event<'a> {
     MessageStart { message: Message<'a> },
     ContentBlockStart { index: u32, content_block: ContentBlock<'a> },
-    ContentBlockDelta { index: u32, delta: Delta<'a> },
     ContentBlockStop { index: u32 },
     MessageDelta { delta: MessageDelta<'a>, usage: Usage },
     MessageStop,
@@ -64,17 +63,6 @@ enum ContentBlock<'a> {
 struct Empty {}
 
 #[derive(Serialize)]
-#[serde(tag = "type")]
-enum Delta<'a> {
-    #[serde(rename = "text_delta")]
-    Text { text: JsonString<'a> },
-    #[serde(rename = "thinking_delta")]
-    Thinking { thinking: JsonString<'a> },
-    #[serde(rename = "input_json_delta")]
-    InputJson { partial_json: JsonString<'a> },
-}
-
-#[derive(Serialize)]
 struct MessageDelta<'a> {
     stop_reason: &'static str,
     stop_sequence: Option<&'static str>,
@@ -103,13 +91,13 @@ impl MessageWriter {
     /// More text, in the open block of text or in a new one.
     pub(super) fn text(&mut self, out: &mut Vec<u8>, text: JsonString<'_>) {
         self.ensure(out, Block::Text, ContentBlock::Text { text: "" });
-        self.delta(out, Delta::Text { text });
+        self.delta(out, b"{\"type\":\"text_delta\",\"text\":", text);
     }
 
     /// More thinking, in the open block of thinking or in a new one.
     pub(super) fn thinking(&mut self, out: &mut Vec<u8>, thinking: JsonString<'_>) {
         self.ensure(out, Block::Thinking, ContentBlock::Thinking { thinking: "", signature: "" });
-        self.delta(out, Delta::Thinking { thinking });
+        self.delta(out, b"{\"type\":\"thinking_delta\",\"thinking\":", thinking);
     }
 
     /// A new block for a tool's call.
@@ -121,7 +109,7 @@ impl MessageWriter {
     /// More of the input of the call that [`tool_use`](Self::tool_use) opened. No input at all is `{}`, as the block's start says.
     pub(super) fn tool_input(&self, out: &mut Vec<u8>, partial_json: JsonString<'_>) {
         if !partial_json.is_empty() {
-            self.delta(out, Delta::InputJson { partial_json });
+            self.delta(out, b"{\"type\":\"input_json_delta\",\"partial_json\":", partial_json);
         }
     }
 
@@ -150,8 +138,16 @@ impl MessageWriter {
         }
     }
 
-    fn delta(&self, out: &mut Vec<u8>, delta: Delta<'_>) {
-        write(out, &Event::ContentBlockDelta { index: self.index, delta });
+    /// By far the most frequent event, so it is put together of its parts: the delta's beginning, up to the text, and the text.
+    fn delta(&self, out: &mut Vec<u8>, delta: &[u8], text: JsonString<'_>) {
+        out.extend_from_slice(
+            b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":",
+        );
+        write_json(out, &self.index);
+        out.extend_from_slice(b",\"delta\":");
+        out.extend_from_slice(delta);
+        text.write(out);
+        out.extend_from_slice(b"}}\n\n");
     }
 }
 
@@ -161,7 +157,6 @@ impl Event<'_> {
         match self {
             Self::MessageStart { .. } => "message_start",
             Self::ContentBlockStart { .. } => "content_block_start",
-            Self::ContentBlockDelta { .. } => "content_block_delta",
             Self::ContentBlockStop { .. } => "content_block_stop",
             Self::MessageDelta { .. } => "message_delta",
             Self::MessageStop => "message_stop",

@@ -11,52 +11,33 @@ use super::wire::{JsonString, write_json};
 /// Writes the chunks of one answer. Whoever has one knows the answer's id, so no chunk can come before the answer has begun.
 #[derive(Debug)]
 pub(super) struct ChunkWriter {
-    /// `data: ` and everything up to the choices. The same in every chunk, so it is serialised once.
+    /// `data: ` and everything up to the text of a piece of content. The same in every chunk, so it is serialised once; chunks that bring
+    /// something else have a part of it.
     prefix: Vec<u8>,
     include_usage: bool,
 }
 
-/// What a chunk adds to the message. What is absent is left out.
-#[derive(Default, Serialize)]
-pub(super) struct Delta<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) role: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content: Option<JsonString<'a>>,
+/// What a chunk adds to the message.
+#[derive(Clone, Copy)]
+pub(super) enum Delta<'a> {
+    /// Whose message it is, which is all that the first chunk says.
+    Role,
     /// Why the model refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) refusal: Option<JsonString<'a>>,
-    /// The extension of DeepSeek and vLLM, which clients that show reasoning understand.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reasoning_content: Option<JsonString<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tool_calls: Option<[ToolCall<'a>; 1]>,
+    Refusal(JsonString<'a>),
+    /// More thinking: the extension of DeepSeek and vLLM, which clients that show reasoning understand.
+    Reasoning(JsonString<'a>),
+    /// The head of a tool call. `index` is which of the answer's calls it is, counted from 0 without gaps.
+    ToolCall { index: usize, id: &'a str, name: &'a str },
+    /// A fragment of that call's arguments.
+    Arguments { index: usize, fragment: JsonString<'a> },
+    /// Nothing.
+    Empty,
 }
 
-/// A piece of one tool call: its head with id and name, or a fragment of its arguments.
-#[derive(Serialize)]
-pub(super) struct ToolCall<'a> {
-    /// Which of the answer's calls, counted from 0 without gaps.
-    pub(super) index: usize,
-    #[serde(flatten)]
-    pub(super) head: Option<ToolHead<'a>>,
-    pub(super) function: Function<'a>,
-}
-
-/// What only the first piece of a call carries.
-#[derive(Serialize)]
-pub(super) struct ToolHead<'a> {
-    pub(super) id: &'a str,
-    pub(super) r#type: &'static str,
-}
-
-/// The function's name, in the first piece of a call, and a fragment of its arguments.
-#[derive(Serialize)]
-pub(super) struct Function<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<&'a str>,
-    pub(super) arguments: JsonString<'a>,
-}
+/// How a choice begins, up to its delta.
+const CHOICE: &[u8] = b"{\"index\":0,\"delta\":";
+/// How the delta of a piece of content begins.
+const CONTENT: &[u8] = b"{\"content\":";
 
 impl ChunkWriter {
     pub(super) fn new(id: &str, options: &StreamOptions) -> Self {
@@ -73,41 +54,57 @@ impl ChunkWriter {
         write_json(&mut prefix, &head);
         prefix.pop(); // the closing brace: the choices follow
         prefix.extend_from_slice(b",\"choices\":[");
+        prefix.extend_from_slice(CHOICE);
+        prefix.extend_from_slice(CONTENT);
         Self { prefix, include_usage: options.include_usage }
     }
 
+    /// Everything up to the choices.
+    fn up_to_choices(&self) -> &[u8] {
+        let length = self.prefix.len().saturating_sub(CHOICE.len()).saturating_sub(CONTENT.len());
+        self.prefix.get(..length).unwrap_or_default()
+    }
+
+    /// More of the message's text: what [`delta`](Self::delta) writes of it, in as few pieces as can be, for nearly every chunk is one.
+    pub(super) fn content(&self, out: &mut Vec<u8>, text: JsonString<'_>) {
+        out.extend_from_slice(&self.prefix);
+        text.write(out);
+        out.extend_from_slice(if self.include_usage {
+            b"},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"
+        } else {
+            b"},\"logprobs\":null,\"finish_reason\":null}]}\n\n"
+        });
+    }
+
     /// A chunk in the middle of the message.
-    pub(super) fn delta(&self, out: &mut Vec<u8>, delta: &Delta<'_>) {
+    pub(super) fn delta(&self, out: &mut Vec<u8>, delta: Delta<'_>) {
         self.choice(out, delta, None, None);
     }
 
     /// The last chunk of the message: nothing but the reason why it ended, and the provider's own word for it where that is another one.
     pub(super) fn finish(&self, out: &mut Vec<u8>, reason: &str, native: Option<&str>) {
-        self.choice(out, &Delta::default(), Some(reason), native);
+        self.choice(out, Delta::Empty, Some(reason), native);
     }
 
     /// The chunk after the message that carries its usage, for a client that asked for it.
     pub(super) fn usage(&self, out: &mut Vec<u8>, usage: &impl Serialize) {
         if self.include_usage {
-            out.extend_from_slice(&self.prefix);
+            out.extend_from_slice(self.up_to_choices());
             out.extend_from_slice(b"],\"usage\":");
             write_json(out, usage);
             out.extend_from_slice(b"}\n\n");
         }
     }
 
-    fn choice(
-        &self,
-        out: &mut Vec<u8>,
-        delta: &Delta<'_>,
-        finish_reason: Option<&str>,
-        native: Option<&str>,
-    ) {
-        out.extend_from_slice(&self.prefix);
-        out.extend_from_slice(b"{\"index\":0,\"delta\":");
-        write_json(out, delta);
+    fn choice(&self, out: &mut Vec<u8>, delta: Delta<'_>, finish_reason: Option<&str>, native: Option<&str>) {
+        out.extend_from_slice(self.up_to_choices());
+        out.extend_from_slice(CHOICE);
+        delta.write(out);
         out.extend_from_slice(b",\"logprobs\":null,\"finish_reason\":");
-        write_json(out, &finish_reason);
+        match finish_reason {
+            Some(reason) => write_json(out, &reason),
+            None => out.extend_from_slice(b"null"),
+        }
         // An extension, under the name that OpenRouter gave it.
         if let Some(native) = native {
             out.extend_from_slice(b",\"native_finish_reason\":");
@@ -115,6 +112,37 @@ impl ChunkWriter {
         }
         // The API says `"usage":null` in every chunk before the one that has it, to clients that asked for usage and to no other.
         out.extend_from_slice(if self.include_usage { b"}],\"usage\":null}\n\n" } else { b"}]}\n\n" });
+    }
+}
+
+impl Delta<'_> {
+    /// Appends it as JSON. What it does not say is left out.
+    fn write(self, out: &mut Vec<u8>) {
+        let (before, text, after): (&[u8], _, &[u8]) = match self {
+            Self::Reasoning(text) => (b"{\"reasoning_content\":", text, b"}"),
+            Self::Refusal(text) => (b"{\"refusal\":", text, b"}"),
+            Self::Arguments { index, fragment } => {
+                out.extend_from_slice(b"{\"tool_calls\":[{\"index\":");
+                write_json(out, &index);
+                (b",\"function\":{\"arguments\":", fragment, b"}}]}")
+            }
+            Self::ToolCall { index, id, name } => {
+                out.extend_from_slice(b"{\"tool_calls\":[{\"index\":");
+                write_json(out, &index);
+                out.extend_from_slice(b",\"id\":");
+                write_json(out, &id);
+                out.extend_from_slice(b",\"type\":\"function\",\"function\":{\"name\":");
+                (b"", JsonString::Plain(name), b",\"arguments\":\"\"}}]}")
+            }
+            Self::Role => (b"{\"role\":\"assistant\",\"content\":", JsonString::Raw("\"\""), b"}"),
+            Self::Empty => {
+                out.extend_from_slice(b"{}");
+                return;
+            }
+        };
+        out.extend_from_slice(before);
+        text.write(out);
+        out.extend_from_slice(after);
     }
 }
 

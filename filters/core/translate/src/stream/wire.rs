@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::json;
@@ -16,7 +16,7 @@ const MAX_ID_BYTES: usize = 64;
 pub(super) enum JsonString<'a> {
     /// A JSON string with its quotes and escapes, as it stood in the event. It goes out as it came in: nothing to decode, nothing to get
     /// wrong, and half of a surrogate pair survives until the next delta brings the other half.
-    Raw(&'a RawValue),
+    Raw(&'a str),
     /// Text that has yet to be escaped.
     Plain(&'a str),
 }
@@ -24,23 +24,22 @@ pub(super) enum JsonString<'a> {
 impl<'a> JsonString<'a> {
     /// The value, if it is a string.
     pub(super) fn new(value: &'a RawValue) -> Option<Self> {
-        json::is_string(value).then_some(Self::Raw(value))
+        json::is_string(value).then_some(Self::Raw(value.get()))
     }
 
     /// Whether there is no text, and so nothing that is worth an event.
     pub(super) fn is_empty(self) -> bool {
         match self {
-            Self::Raw(value) => value.get() == "\"\"",
+            Self::Raw(value) => value == "\"\"",
             Self::Plain(text) => text.is_empty(),
         }
     }
-}
 
-impl Serialize for JsonString<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Appends it as JSON.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
         match self {
-            Self::Raw(value) => value.serialize(serializer),
-            Self::Plain(text) => serializer.serialize_str(text),
+            Self::Raw(value) => out.extend_from_slice(value.as_bytes()),
+            Self::Plain(text) => write_json(out, &text),
         }
     }
 }

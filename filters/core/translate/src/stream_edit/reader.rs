@@ -14,10 +14,16 @@ use serde::de::IgnoredAny;
 
 use super::cursor;
 use super::cutter::Fields;
+use super::likeness::Likeness;
 use super::rename::json_string;
+use crate::bytes::behind;
 
 /// A longer beginning than this is not kept: copying it would cost more than it saves.
 const BEGINNING_LIMIT: usize = 1024;
+
+/// How often it is remembered how an event was written, which takes a parser: a stream has a few kinds of events, one after the other. One
+/// that has more of them, or the same in turns, is read as it would be without.
+const MAX_LIKENESSES: u8 = 8;
 
 /// Reads the events of one stream.
 #[derive(Debug)]
@@ -29,6 +35,10 @@ pub(super) struct Reader {
     usage: Wanted,
     /// How an earlier event began.
     beginning: Option<Beginning>,
+    /// How an earlier event was written.
+    likeness: Option<Likeness>,
+    /// How many more likenesses are remembered.
+    likenesses_left: u8,
     error_key: Finder<'static>,
     usage_key: Finder<'static>,
 }
@@ -56,13 +66,6 @@ pub(super) struct Alike {
     /// How many bytes it has, its blank line included.
     pub(super) length: usize,
     pub(super) found: Found,
-}
-
-/// Where a key stands in a chunk, looked for once however many events the chunk has.
-#[derive(Debug, Default)]
-pub(super) struct Occurrences {
-    /// The first one at or after the event last asked about; beyond all bytes where there is none.
-    next: Option<usize>,
 }
 
 /// What was found in an event.
@@ -100,6 +103,8 @@ impl Reader {
             model: json_string(model),
             usage: Wanted::Yes,
             beginning: None,
+            likeness: None,
+            likenesses_left: MAX_LIKENESSES,
             error_key: Finder::new(b"\"error\""),
             usage_key: Finder::new(b"\"usage\""),
         }
@@ -115,25 +120,27 @@ impl Reader {
         &self.model
     }
 
-    /// Reads the event that starts there, if it is whole and nothing but one line of data that begins as an earlier event's did. That is
+    /// How an earlier event was written: one that is written so need not be read.
+    pub(super) const fn likeness(&self) -> Option<&Likeness> {
+        self.likeness.as_ref()
+    }
+
+    /// Reads the event with which the bytes begin, if it is whole and nothing but one line of data that begins as an earlier event's did. That is
     /// so for nearly every event of a stream: it is told by its bytes alone, and what is found is what [`read`](Self::read) would find.
-    ///
-    /// `errors` is kept for all events of the same bytes.
-    pub(super) fn read_alike(&self, bytes: &[u8], start: usize, errors: &mut Occurrences) -> Option<Alike> {
+    pub(super) fn read_alike(&mut self, bytes: &[u8]) -> Option<Alike> {
         const FIELD: &[u8] = b"data: ";
         const END: &[u8] = b"\n\n";
         let beginning = self.beginning.as_ref()?;
-        let event = bytes.get(start..)?;
-        let data = event.strip_prefix(FIELD)?;
-        let rest = after(data, &beginning.data)?;
+        let data = bytes.strip_prefix(FIELD)?;
+        let rest = behind(data, &beginning.data)?;
         let line_end = memchr::memchr2(b'\n', b'\r', rest)?;
         let after_event = rest.get(line_end..)?.strip_prefix(END)?;
 
-        let length = event.len().checked_sub(after_event.len())?;
+        let length = bytes.len().checked_sub(after_event.len())?;
         let model_at = FIELD.len().checked_add(beginning.model_at)?;
         let model_end = FIELD.len().checked_add(beginning.data.len())?;
         let line = data.get(..beginning.data.len().checked_add(line_end)?)?;
-        let error = errors.any(&self.error_key, bytes, start..start.checked_add(length)?) && has_error(line);
+        let error = self.error_key.find(line).is_some() && has_error(line);
         let usage = match self.usage {
             Wanted::Yes => None,
             Wanted::No => {
@@ -146,6 +153,10 @@ impl Reader {
             usage: usage.and_then(|usage| usage.shifted(FIELD.len())),
             last: error.then_some(Last::Error),
         };
+        if let Some(left) = self.likenesses_left.checked_sub(1) {
+            self.likenesses_left = left;
+            self.likeness = Likeness::of(bytes.get(..length)?, line, &found);
+        }
         Some(Alike { length, found })
     }
 
@@ -221,7 +232,7 @@ impl Reader {
         if data.starts_with(DONE) {
             return Found { last: Some(Last::Terminal), ..Found::default() };
         }
-        let alike = self.beginning.as_ref().filter(|beginning| after(data, &beginning.data).is_some());
+        let alike = self.beginning.as_ref().filter(|beginning| behind(data, &beginning.data).is_some());
         let model = match alike {
             Some(beginning) => Some(beginning.model_at..beginning.data.len()),
             None => {
@@ -277,34 +288,12 @@ impl Unasked {
     }
 }
 
-impl Occurrences {
-    /// Whether the key starts in that range of the bytes. Ranges are asked about in their order.
-    fn any(&mut self, key: &Finder<'_>, bytes: &[u8], range: Range<usize>) -> bool {
-        let next = self.next.filter(|next| *next >= range.start).unwrap_or_else(|| {
-            let found = bytes.get(range.start..).and_then(|rest| key.find(rest));
-            found.map_or(usize::MAX, |at| range.start.saturating_add(at))
-        });
-        self.next = Some(next);
-        next < range.end
-    }
-}
-
 /// What is before `,"obfuscation":"…"`, where that is the last member. A quote or a backslash in it would end the search too early, and what is
 /// before it there is no key.
 fn without_padding(members: &[u8]) -> Option<&[u8]> {
     let (text, quote) = members.split_last_chunk::<1>()?;
     let start = memchr::memrchr2(b'"', b'\\', text).filter(|_| *quote == [b'"'])?;
     text.get(..=start)?.strip_suffix(b",\"obfuscation\":\"")
-}
-
-/// What follows that beginning, if the bytes have it. For a hundred bytes and more: the C library of a Wasm module compares one by one.
-fn after<'a>(bytes: &'a [u8], beginning: &[u8]) -> Option<&'a [u8]> {
-    let (bytes, rest) = bytes.split_at_checked(beginning.len())?;
-    let ((wide, narrow), (expected, expected_narrow)) =
-        (bytes.as_chunks::<16>(), beginning.as_chunks::<16>());
-    let same =
-        |(some, others): (&[u8; 16], &[u8; 16])| u128::from_ne_bytes(*some) == u128::from_ne_bytes(*others);
-    (wide.iter().zip(expected).all(same) && narrow == expected_narrow).then_some(rest)
 }
 
 /// How the data of OpenAI's terminal event begins. Its SDKs ask for no more than that.

@@ -232,6 +232,34 @@ fn an_event_that_begins_as_an_earlier_one_is_read_alike() {
 }
 
 #[test]
+fn events_with_other_texts_are_edited_as_the_first_was() {
+    let chunk = |model: &str, delta: &str, usage: &str, padding: &str| {
+        format!(
+            "data: {{\"id\":\"1\",\"model\":{model},\"choices\":[{{\"index\":0,\"delta\":{{{delta}}},\"finish_reason\":null}}]{usage},\"obfuscation\":\"{padding}\"}}\n\n"
+        )
+    };
+    let text = |text: &str| format!("\"content\":\"{text}\"");
+    let stream = |model: &str, usage: &str| {
+        let texts = ["a", "", "bc \\\"error\\\"", "error", "usage", "d\\n"];
+        let mut stream =
+            chunk(model, "\"role\":\"assistant\",\"content\":\"\",\"refusal\":null", usage, "xyz");
+        for (number, padding) in texts.iter().zip(["", "p", "pq", "error", "usage", "x"]) {
+            stream.push_str(&chunk(model, &text(number), usage, padding));
+        }
+        stream.push_str(": comment\n\n");
+        stream.push_str(&chunk(model, &text("e"), usage, "x"));
+        stream.push_str(&chunk(model, "", usage, "x"));
+        stream.push_str(&chunk("\"another\"", &text("f"), "", "x").replace("another", "gpt-4"));
+        stream.push_str(&chunk(model, &text("g"), usage, "x"));
+        stream + "data: [DONE]\n\n"
+    };
+    let usage = ",\"usage\":null";
+    openai(&stream("\"gpt-4o\"", usage), &stream("\"gpt-4\"", usage), End::Complete);
+    without_usage(&stream("\"gpt-4o\"", usage), &stream("\"gpt-4\"", ""));
+    without_usage(&stream("\"gpt-4\"", usage), &stream("\"gpt-4\"", ""));
+}
+
+#[test]
 fn anthropic_names_its_model_once() {
     anthropic(
         "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"claude\",\"content\":[]}}\n\n\
