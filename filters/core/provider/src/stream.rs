@@ -42,7 +42,7 @@ impl Stream {
     }
 
     /// What the provider has reported so far, where it is read here.
-    pub(crate) const fn usage(&self) -> Option<&Usage> {
+    pub(crate) fn usage(&self) -> Option<&Usage> {
         match self {
             Self::Translated(translator) => translator.usage(),
             Self::Edited(_) | Self::Untouched => None,

@@ -26,6 +26,6 @@ pub use request::{
     unsupported_in_version,
 };
 pub use response::{ResponseOptions, Translated, response};
-pub use stream::{AnthropicToOpenAi, OpenAiToAnthropic, Skipped, StreamOptions, StreamTranslator};
+pub use stream::{Skipped, StreamOptions, StreamTranslator};
 pub use stream_edit::{BodyEdit, Edit, StreamEdit, edit, rename_response, splice};
 pub use unsupported::Unsupported;

@@ -20,12 +20,15 @@ mod tool_blocks;
 mod tool_calls;
 mod wire;
 
-use llm_api::{Dialect, Usage};
+use std::fmt;
+
+use llm_api::{ApiError, Dialect, Usage};
+use sse::Reader as _;
 
 use crate::End;
 
-pub use anthropic_to_openai::AnthropicToOpenAi;
-pub use openai_to_anthropic::OpenAiToAnthropic;
+use anthropic_to_openai::AnthropicToOpenAi;
+use openai_to_anthropic::OpenAiToAnthropic;
 
 /// The bytes that one event of a provider's stream may occupy. More than any real one, whose largest is a tool's whole input.
 const MAX_EVENT_BYTES: usize = 1 << 20;
@@ -54,32 +57,30 @@ pub struct Skipped {
 
 /// The provider's stream in, the client's stream out.
 #[derive(Debug)]
-pub enum StreamTranslator {
-    /// An Anthropic provider for an OpenAI client.
-    AnthropicToOpenAi(Box<AnthropicToOpenAi>),
-    /// An OpenAI provider for an Anthropic client.
-    OpenAiToAnthropic(Box<OpenAiToAnthropic>),
+pub struct StreamTranslator {
+    events: sse::Decoder,
+    machine: Box<dyn Machine>,
 }
 
 impl StreamTranslator {
     /// A translator for one answer; none where both speak the same dialect.
     pub fn new(provider: Dialect, client: Dialect, options: StreamOptions) -> Option<Self> {
-        match (provider, client) {
-            (Dialect::Anthropic, Dialect::OpenAi) => {
-                Some(Self::AnthropicToOpenAi(Box::new(AnthropicToOpenAi::new(options))))
-            }
-            (Dialect::OpenAi, Dialect::Anthropic) => {
-                Some(Self::OpenAiToAnthropic(Box::new(OpenAiToAnthropic::new(options))))
-            }
-            (Dialect::OpenAi, Dialect::OpenAi) | (Dialect::Anthropic, Dialect::Anthropic) => None,
-        }
+        let machine: Box<dyn Machine> = match (provider, client) {
+            (Dialect::Anthropic, Dialect::OpenAi) => Box::new(AnthropicToOpenAi::new(options)),
+            (Dialect::OpenAi, Dialect::Anthropic) => Box::new(OpenAiToAnthropic::new(options)),
+            (Dialect::OpenAi, Dialect::OpenAi) | (Dialect::Anthropic, Dialect::Anthropic) => return None,
+        };
+        Some(Self { events: sse::Decoder::new(MAX_EVENT_BYTES), machine })
     }
 
     /// Takes the next bytes of the provider's stream and appends what they become to `out`. After the end, it appends nothing.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
-        match self {
-            Self::AnthropicToOpenAi(translator) => translator.push(chunk, out),
-            Self::OpenAiToAnthropic(translator) => translator.push(chunk, out),
+        if self.machine.end().is_some() {
+            return;
+        }
+        let mut reading = Reading { machine: &mut *self.machine, out };
+        if let Err(sse::EventTooLarge { limit }) = self.events.push_to(chunk, &mut reading) {
+            self.fail(&error::too_large(limit), out);
         }
     }
 
@@ -88,25 +89,68 @@ impl StreamTranslator {
     ///
     /// Not for a stream that was reset or timed out: that one ends as uncleanly for the client, with no call at all.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> End {
-        match self {
-            Self::AnthropicToOpenAi(translator) => translator.finish(out),
-            Self::OpenAiToAnthropic(translator) => translator.finish(out),
-        }
+        let mut reading = Reading { machine: &mut *self.machine, out };
+        self.events.finish(&mut |event| reading.event(event));
+        self.fail(&error::interrupted(), out);
+        self.machine.end().unwrap_or(End::Broken)
     }
 
     /// What the provider has reported so far; it changes with every event that reports more.
-    pub const fn usage(&self) -> Option<&Usage> {
-        match self {
-            Self::AnthropicToOpenAi(translator) => translator.usage(),
-            Self::OpenAiToAnthropic(translator) => translator.usage(),
-        }
+    pub fn usage(&self) -> Option<&Usage> {
+        self.machine.usage()
     }
 
     /// What could not be carried over so far.
-    pub const fn skipped(&self) -> Skipped {
-        match self {
-            Self::AnthropicToOpenAi(translator) => translator.skipped(),
-            Self::OpenAiToAnthropic(translator) => translator.skipped(),
+    pub fn skipped(&self) -> Skipped {
+        self.machine.skipped()
+    }
+
+    /// What can end a stream besides its own events. After the end it says nothing more.
+    fn fail(&mut self, error: &ApiError, out: &mut Vec<u8>) {
+        if self.machine.end().is_none() {
+            self.machine.fail(error, out);
         }
+    }
+}
+
+/// What one direction makes of a provider's events: an answer in the client's dialect, which ends once.
+trait Machine: fmt::Debug {
+    /// What one event becomes. Not called after the end.
+    fn take(&mut self, event: sse::Event<'_>, out: &mut Vec<u8>);
+
+    /// Takes the events off these bytes that it knows without having them parsed, as an [`sse::Reader`] does; what is left. After the end it
+    /// knows none.
+    fn take_known<'a>(&mut self, bytes: &'a [u8], _out: &mut Vec<u8>) -> &'a [u8] {
+        bytes
+    }
+
+    /// Ends the answer with that error. Not called after the end.
+    fn fail(&mut self, error: &ApiError, out: &mut Vec<u8>);
+
+    /// How the answer ended, once it has.
+    fn end(&self) -> Option<End>;
+
+    /// What the provider has reported so far.
+    fn usage(&self) -> Option<&Usage>;
+
+    /// What could not be carried over so far.
+    fn skipped(&self) -> Skipped;
+}
+
+/// A machine, and where it writes to.
+struct Reading<'m> {
+    machine: &'m mut dyn Machine,
+    out: &'m mut Vec<u8>,
+}
+
+impl sse::Reader for Reading<'_> {
+    fn event(&mut self, event: sse::Event<'_>) {
+        if self.machine.end().is_none() {
+            self.machine.take(event, self.out);
+        }
+    }
+
+    fn take_known<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.machine.take_known(bytes, self.out)
     }
 }

@@ -12,7 +12,7 @@ use super::likeness::Likeness;
 use super::openai_writer::{self, ChunkWriter, Delta};
 use super::tool_blocks::ToolBlocks;
 use super::wire::{JsonString, answer_id};
-use super::{MAX_EVENT_BYTES, Skipped, StreamOptions, error};
+use super::{Machine, Skipped, StreamOptions, error};
 use crate::End;
 
 /// Anthropic's events in, OpenAI's chunks out.
@@ -31,13 +31,7 @@ use crate::End;
 /// The finish chunk waits in `AwaitingStop` for `message_stop`: an answer that was cut off must not look like one that finished. The two
 /// events come together, so nobody waits for it. Content that a provider sends in between is still passed on.
 #[derive(Debug)]
-pub struct AnthropicToOpenAi {
-    events: sse::Decoder,
-    machine: Machine,
-}
-
-#[derive(Debug)]
-struct Machine {
+pub(super) struct AnthropicToOpenAi {
     options: StreamOptions,
     state: State,
     reported: AnthropicUsage,
@@ -72,65 +66,22 @@ struct Finish {
     refusal: Option<Box<RawValue>>,
 }
 
-impl AnthropicToOpenAi {
-    pub(super) fn new(options: StreamOptions) -> Self {
-        let machine = Machine {
-            options,
-            state: State::AwaitingStart,
-            reported: AnthropicUsage::default(),
-            usage: None,
-            skipped: Skipped::default(),
-            likeness: Likeness::default(),
-        };
-        Self { events: sse::Decoder::new(MAX_EVENT_BYTES), machine }
-    }
-
-    pub(super) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
-        let Self { events, machine } = self;
-        if machine.end().is_some() {
-            return;
-        }
-        let pushed = events.push_to(chunk, &mut Reading { machine, out });
-        if let Err(sse::EventTooLarge { limit }) = pushed {
-            machine.fail(&error::too_large(limit), out);
+impl Machine for AnthropicToOpenAi {
+    fn take(&mut self, event: sse::Event<'_>, out: &mut Vec<u8>) {
+        match Event::parse(event) {
+            Some(parsed) => {
+                if let Event::Content(content) = &parsed {
+                    self.likeness.learn(event, content);
+                }
+                let state = mem::replace(&mut self.state, State::Ended(End::Broken));
+                self.state = self.step(state, parsed, out);
+            }
+            None => self.skipped.malformed = self.skipped.malformed.saturating_add(1),
         }
     }
 
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> End {
-        let Self { events, machine } = self;
-        events.finish(&mut |event| machine.take(event, out));
-        machine.fail(&error::interrupted(), out);
-        machine.end().unwrap_or(End::Broken)
-    }
-
-    pub(super) const fn usage(&self) -> Option<&Usage> {
-        self.machine.usage.as_ref()
-    }
-
-    pub(super) const fn skipped(&self) -> Skipped {
-        self.machine.skipped
-    }
-}
-
-/// The machine, and where it writes to.
-struct Reading<'m> {
-    machine: &'m mut Machine,
-    out: &'m mut Vec<u8>,
-}
-
-impl sse::Reader for Reading<'_> {
-    fn event(&mut self, event: sse::Event<'_>) {
-        self.machine.take(event, self.out);
-    }
-
-    fn take_known<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        self.machine.take_alike(bytes, self.out)
-    }
-}
-
-impl Machine {
-    /// Takes the pieces of the answer that are written like the last one.
-    fn take_alike<'a>(&mut self, mut bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    /// The pieces of the answer that are written like the last one.
+    fn take_known<'a>(&mut self, mut bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         let State::Answering(answer) = &mut self.state else { return bytes };
         while let Some((content, rest)) = self.likeness.read(bytes) {
             bytes = rest;
@@ -142,19 +93,35 @@ impl Machine {
         bytes
     }
 
-    fn take(&mut self, event: sse::Event<'_>, out: &mut Vec<u8>) {
-        if self.end().is_some() {
-            return;
+    fn fail(&mut self, error: &ApiError, out: &mut Vec<u8>) {
+        self.state = broken(error, out);
+    }
+
+    fn end(&self) -> Option<End> {
+        match self.state {
+            State::Ended(end) => Some(end),
+            State::AwaitingStart | State::Answering(_) | State::AwaitingStop { .. } => None,
         }
-        match Event::parse(event) {
-            Some(parsed) => {
-                if let Event::Content(content) = &parsed {
-                    self.likeness.learn(event, content);
-                }
-                let state = mem::replace(&mut self.state, State::Ended(End::Broken));
-                self.state = self.step(state, parsed, out);
-            }
-            None => self.skipped.malformed = self.skipped.malformed.saturating_add(1),
+    }
+
+    fn usage(&self) -> Option<&Usage> {
+        self.usage.as_ref()
+    }
+
+    fn skipped(&self) -> Skipped {
+        self.skipped
+    }
+}
+
+impl AnthropicToOpenAi {
+    pub(super) fn new(options: StreamOptions) -> Self {
+        Self {
+            options,
+            state: State::AwaitingStart,
+            reported: AnthropicUsage::default(),
+            usage: None,
+            skipped: Skipped::default(),
+            likeness: Likeness::default(),
         }
     }
 
@@ -246,24 +213,10 @@ impl Machine {
         State::Ended(End::Complete)
     }
 
-    /// What can end a stream besides its own events. After the end it says nothing more.
-    fn fail(&mut self, error: &ApiError, out: &mut Vec<u8>) {
-        if self.end().is_none() {
-            self.state = broken(error, out);
-        }
-    }
-
     fn report(&mut self, usage: Option<AnthropicUsage>) {
         if let Some(usage) = usage {
             self.reported = self.reported.updated_by(usage);
             self.usage = Some(self.reported.into());
-        }
-    }
-
-    const fn end(&self) -> Option<End> {
-        match self.state {
-            State::Ended(end) => Some(end),
-            State::AwaitingStart | State::Answering(_) | State::AwaitingStop { .. } => None,
         }
     }
 }

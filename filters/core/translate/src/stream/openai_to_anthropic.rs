@@ -11,7 +11,7 @@ use super::anthropic_writer::{self, MessageWriter};
 use super::openai_event::{Choice, Event, ToolFragment};
 use super::tool_calls::{self, ToolCalls};
 use super::wire::{JsonString, answer_id};
-use super::{MAX_EVENT_BYTES, Skipped, StreamOptions, error};
+use super::{Machine, Skipped, StreamOptions, error};
 use crate::End;
 
 /// OpenAI's chunks in, Anthropic's events out.
@@ -31,13 +31,7 @@ use crate::End;
 /// carries together with the reason, and `[DONE]`, which proves that the answer is whole. The open block waits too, so content that a
 /// server sends late is still passed on.
 #[derive(Debug)]
-pub struct OpenAiToAnthropic {
-    events: sse::Decoder,
-    machine: Machine,
-}
-
-#[derive(Debug)]
-struct Machine {
+pub(super) struct OpenAiToAnthropic {
     options: StreamOptions,
     state: State,
     usage: Option<Usage>,
@@ -75,44 +69,8 @@ struct Finish {
     native: Option<String>,
 }
 
-impl OpenAiToAnthropic {
-    pub(super) fn new(options: StreamOptions) -> Self {
-        let machine =
-            Machine { options, state: State::AwaitingStart, usage: None, skipped: Skipped::default() };
-        Self { events: sse::Decoder::new(MAX_EVENT_BYTES), machine }
-    }
-
-    pub(super) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
-        let Self { events, machine } = self;
-        if machine.end().is_some() {
-            return;
-        }
-        if let Err(sse::EventTooLarge { limit }) = events.push(chunk, &mut |event| machine.take(event, out)) {
-            machine.fail(&error::too_large(limit), out);
-        }
-    }
-
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> End {
-        let Self { events, machine } = self;
-        events.finish(&mut |event| machine.take(event, out));
-        machine.fail(&error::interrupted(), out);
-        machine.end().unwrap_or(End::Broken)
-    }
-
-    pub(super) const fn usage(&self) -> Option<&Usage> {
-        self.machine.usage.as_ref()
-    }
-
-    pub(super) const fn skipped(&self) -> Skipped {
-        self.machine.skipped
-    }
-}
-
-impl Machine {
+impl Machine for OpenAiToAnthropic {
     fn take(&mut self, event: sse::Event<'_>, out: &mut Vec<u8>) {
-        if self.end().is_some() {
-            return;
-        }
         match Event::parse(event) {
             Some(event) => {
                 let state = mem::replace(&mut self.state, State::Ended(End::Broken));
@@ -120,6 +78,31 @@ impl Machine {
             }
             None => self.skipped.malformed = self.skipped.malformed.saturating_add(1),
         }
+    }
+
+    fn fail(&mut self, error: &ApiError, out: &mut Vec<u8>) {
+        self.state = broken(error, out);
+    }
+
+    fn end(&self) -> Option<End> {
+        match self.state {
+            State::Ended(end) => Some(end),
+            State::AwaitingStart | State::Answering(_) | State::AwaitingDone { .. } => None,
+        }
+    }
+
+    fn usage(&self) -> Option<&Usage> {
+        self.usage.as_ref()
+    }
+
+    fn skipped(&self) -> Skipped {
+        self.skipped
+    }
+}
+
+impl OpenAiToAnthropic {
+    pub(super) fn new(options: StreamOptions) -> Self {
+        Self { options, state: State::AwaitingStart, usage: None, skipped: Skipped::default() }
     }
 
     /// What one event makes of a state.
@@ -195,13 +178,6 @@ impl Machine {
         State::Ended(End::Complete)
     }
 
-    /// What can end a stream besides its own events. After the end it says nothing more.
-    fn fail(&mut self, error: &ApiError, out: &mut Vec<u8>) {
-        if self.end().is_none() {
-            self.state = broken(error, out);
-        }
-    }
-
     fn note(&mut self, usage: Option<OpenAiUsage>, others: u32) {
         self.report(usage);
         self.skipped.inexpressible = self.skipped.inexpressible.saturating_add(others);
@@ -216,13 +192,6 @@ impl Machine {
     /// Anthropic's events always have counts, so what is not known is 0.
     fn usage_for_client(&self) -> AnthropicUsage {
         self.usage.unwrap_or_default().into()
-    }
-
-    const fn end(&self) -> Option<End> {
-        match self.state {
-            State::Ended(end) => Some(end),
-            State::AwaitingStart | State::Answering(_) | State::AwaitingDone { .. } => None,
-        }
     }
 }
 
