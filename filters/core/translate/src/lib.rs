@@ -16,6 +16,7 @@ mod response;
 mod stream;
 mod stream_edit;
 mod unsupported;
+mod written;
 
 pub use end::End;
 pub use error::provider_error;

@@ -1,19 +1,20 @@
 //! A provider's stream into a client's, event by event: one state machine for each direction.
 //!
 //! What both have in common: an event is parsed with borrowed types, or not at all where it is an earlier one with another text (see
-//! `likeness`), and written straight into the caller's buffer; nothing is held back except the end of the answer, which waits for the
-//! provider's terminal event, because only that proves that there is nothing to come. The output is the same however the input is chunked,
-//! and bounded by a constant factor of it.
+//! `anthropic_likeness` and `openai_likeness`), and written straight into the caller's buffer; nothing is held back except the end of the
+//! answer, which waits for the provider's terminal event, because only that proves that there is nothing to come. The output is the same
+//! however the input is chunked, and bounded by a constant factor of it.
 //!
 //! What is absent: no time and no randomness ([`StreamOptions`] carries both), no status and no headers, and no second attempt. An error
 //! before any content is a reason for one, but that is for the caller to see before it starts a translator.
 
 mod anthropic_event;
+mod anthropic_likeness;
 mod anthropic_to_openai;
 mod anthropic_writer;
 mod error;
-mod likeness;
 mod openai_event;
+mod openai_likeness;
 mod openai_to_anthropic;
 mod openai_writer;
 mod tool_blocks;

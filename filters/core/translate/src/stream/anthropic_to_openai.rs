@@ -8,7 +8,7 @@ use llm_api::{ApiError, Usage};
 use serde_json::value::RawValue;
 
 use super::anthropic_event::{Content, Event};
-use super::likeness::Likeness;
+use super::anthropic_likeness::Likeness;
 use super::openai_writer::{self, ChunkWriter, Delta};
 use super::tool_blocks::ToolBlocks;
 use super::wire::{JsonString, answer_id};

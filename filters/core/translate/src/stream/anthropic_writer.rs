@@ -15,6 +15,8 @@ pub(super) struct MessageWriter {
     /// The number of the open block, or of the next one.
     index: u32,
     open: Option<Block>,
+    /// The event that brings more of the block that was opened last, up to the text. By far the most frequent event, so it is put together once.
+    delta: Vec<u8>,
 }
 
 /// What a block holds.
@@ -85,19 +87,19 @@ impl MessageWriter {
             usage,
         };
         write(out, &Event::MessageStart { message });
-        Self { index: 0, open: None }
+        Self { index: 0, open: None, delta: Vec::new() }
     }
 
     /// More text, in the open block of text or in a new one.
     pub(super) fn text(&mut self, out: &mut Vec<u8>, text: JsonString<'_>) {
         self.ensure(out, Block::Text, ContentBlock::Text { text: "" });
-        self.delta(out, b"{\"type\":\"text_delta\",\"text\":", text);
+        self.delta(out, text);
     }
 
     /// More thinking, in the open block of thinking or in a new one.
     pub(super) fn thinking(&mut self, out: &mut Vec<u8>, thinking: JsonString<'_>) {
         self.ensure(out, Block::Thinking, ContentBlock::Thinking { thinking: "", signature: "" });
-        self.delta(out, b"{\"type\":\"thinking_delta\",\"thinking\":", thinking);
+        self.delta(out, thinking);
     }
 
     /// A new block for a tool's call.
@@ -109,7 +111,7 @@ impl MessageWriter {
     /// More of the input of the call that [`tool_use`](Self::tool_use) opened. No input at all is `{}`, as the block's start says.
     pub(super) fn tool_input(&self, out: &mut Vec<u8>, partial_json: JsonString<'_>) {
         if !partial_json.is_empty() {
-            self.delta(out, b"{\"type\":\"input_json_delta\",\"partial_json\":", partial_json);
+            self.delta(out, partial_json);
         }
     }
 
@@ -135,19 +137,32 @@ impl MessageWriter {
             self.close(out);
             write(out, &Event::ContentBlockStart { index: self.index, content_block });
             self.open = Some(block);
+            let delta = &mut self.delta;
+            delta.clear();
+            delta.extend_from_slice(
+                b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":",
+            );
+            write_json(delta, &self.index);
+            delta.extend_from_slice(b",\"delta\":");
+            delta.extend_from_slice(block.delta());
         }
     }
 
-    /// By far the most frequent event, so it is put together of its parts: the delta's beginning, up to the text, and the text.
-    fn delta(&self, out: &mut Vec<u8>, delta: &[u8], text: JsonString<'_>) {
-        out.extend_from_slice(
-            b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":",
-        );
-        write_json(out, &self.index);
-        out.extend_from_slice(b",\"delta\":");
-        out.extend_from_slice(delta);
+    fn delta(&self, out: &mut Vec<u8>, text: JsonString<'_>) {
+        out.extend_from_slice(&self.delta);
         text.write(out);
         out.extend_from_slice(b"}}\n\n");
+    }
+}
+
+impl Block {
+    /// How a delta of such a block begins, up to its text.
+    const fn delta(self) -> &'static [u8] {
+        match self {
+            Self::Text => b"{\"type\":\"text_delta\",\"text\":",
+            Self::Thinking => b"{\"type\":\"thinking_delta\",\"thinking\":",
+            Self::ToolUse => b"{\"type\":\"input_json_delta\",\"partial_json\":",
+        }
     }
 }
 

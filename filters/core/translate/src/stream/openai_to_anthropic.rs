@@ -5,10 +5,10 @@ use std::mem;
 use llm_api::anthropic::{StopReason, Usage as AnthropicUsage};
 use llm_api::openai::{self, FinishReason, Usage as OpenAiUsage};
 use llm_api::{ApiError, Usage};
-use serde_json::value::RawValue;
 
 use super::anthropic_writer::{self, MessageWriter};
 use super::openai_event::{Choice, Event, ToolFragment};
+use super::openai_likeness::{Likeness, Piece};
 use super::tool_calls::{self, ToolCalls};
 use super::wire::{JsonString, answer_id};
 use super::{Machine, Skipped, StreamOptions, error};
@@ -36,6 +36,8 @@ pub(super) struct OpenAiToAnthropic {
     state: State,
     usage: Option<Usage>,
     skipped: Skipped,
+    /// How the last piece of the answer was written.
+    likeness: Likeness,
 }
 
 #[derive(Debug)]
@@ -72,12 +74,26 @@ struct Finish {
 impl Machine for OpenAiToAnthropic {
     fn take(&mut self, event: sse::Event<'_>, out: &mut Vec<u8>) {
         match Event::parse(event) {
-            Some(event) => {
+            Some(parsed) => {
+                self.likeness.learn(event, &parsed);
                 let state = mem::replace(&mut self.state, State::Ended(End::Broken));
-                self.state = self.step(state, event, out);
+                self.state = self.step(state, parsed, out);
             }
             None => self.skipped.malformed = self.skipped.malformed.saturating_add(1),
         }
+    }
+
+    /// The pieces of the answer that are written like the last one.
+    fn take_known<'a>(&mut self, mut bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+        let State::Answering(answer) = &mut self.state else { return bytes };
+        while let Some((piece, rest)) = self.likeness.read(bytes) {
+            bytes = rest;
+            if let Err(error) = answer.say(piece, out) {
+                self.state = broken(&error, out);
+                break;
+            }
+        }
+        bytes
     }
 
     fn fail(&mut self, error: &ApiError, out: &mut Vec<u8>) {
@@ -102,7 +118,13 @@ impl Machine for OpenAiToAnthropic {
 
 impl OpenAiToAnthropic {
     pub(super) fn new(options: StreamOptions) -> Self {
-        Self { options, state: State::AwaitingStart, usage: None, skipped: Skipped::default() }
+        Self {
+            options,
+            state: State::AwaitingStart,
+            usage: None,
+            skipped: Skipped::default(),
+            likeness: Likeness::default(),
+        }
     }
 
     /// What one event makes of a state.
@@ -197,18 +219,16 @@ impl OpenAiToAnthropic {
 
 impl Answer {
     fn take(&mut self, delta: llm_api::openai::ChunkDelta<'_>, out: &mut Vec<u8>) -> Result<(), ApiError> {
-        if let Some(thinking) = non_empty(openai::reasoning(delta.reasoning_content, delta.reasoning)) {
-            self.calls.flush(&mut self.message, out)?;
-            self.message.thinking(out, thinking);
+        let reasoning = openai::reasoning(delta.reasoning_content, delta.reasoning);
+        if let Some(thinking) = reasoning.and_then(JsonString::new) {
+            self.say(Piece::Thinking(thinking), out)?;
         }
-        if let Some(text) = non_empty(delta.content) {
-            self.calls.flush(&mut self.message, out)?;
-            self.message.text(out, text);
+        if let Some(text) = delta.content.and_then(JsonString::new) {
+            self.say(Piece::Text(text), out)?;
         }
-        if let Some(text) = non_empty(delta.refusal) {
+        if let Some(text) = delta.refusal.and_then(JsonString::new).filter(|text| !text.is_empty()) {
             self.refusal = Refusal::Seen;
-            self.calls.flush(&mut self.message, out)?;
-            self.message.text(out, text);
+            self.say(Piece::Text(text), out)?;
         }
         for fragment in delta.tool_calls.into_iter().flatten() {
             self.calls.take(tool_calls::parse(fragment)?, &mut self.message, out)?;
@@ -219,10 +239,22 @@ impl Answer {
         }
         Ok(())
     }
-}
 
-fn non_empty(text: Option<&RawValue>) -> Option<JsonString<'_>> {
-    text.and_then(JsonString::new).filter(|text| !text.is_empty())
+    /// Passes on a piece that has words in it. Calls that wait for their names come before it.
+    fn say(&mut self, piece: Piece<'_>, out: &mut Vec<u8>) -> Result<(), ApiError> {
+        match piece {
+            Piece::Text(text) | Piece::Thinking(text) if text.is_empty() => {}
+            Piece::Text(text) => {
+                self.calls.flush(&mut self.message, out)?;
+                self.message.text(out, text);
+            }
+            Piece::Thinking(thinking) => {
+                self.calls.flush(&mut self.message, out)?;
+                self.message.thinking(out, thinking);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Finish {

@@ -1,99 +1,59 @@
-//! Events that are an earlier one with another text.
+//! Events that are an earlier one with another text, and what is done to them.
 //!
-//! Nearly every chunk of an OpenAI stream brings a piece of text, and all of them are written alike: the same bytes up to the text, the text, the
-//! same bytes up to OpenAI's padding, the padding, and the same end. So these bytes are kept, and an event that has them is read by a look at
-//! its two strings, instead of by a search for each thing that it could say.
-//!
-//! What is found in such an event is what would be found without: the earlier one was whole JSON, and with other strings in these two places it
-//! is the same JSON, with every key where it was. What was found in the earlier one was found by its keys; so it is here, moved by as much as
-//! the text is longer.
+//! An event that is [`Written`] as an earlier one was is read by a look at its two strings, instead of by a search for each thing that it could say.
+//! What was found in the earlier one was found by its keys; so it is here, moved by as much as the text is longer.
 
 use std::ops::Range;
 
-use llm_api::written_string;
-use memchr::memmem;
 use serde::de::IgnoredAny;
 
 use super::reader::{Found, Unasked};
-use crate::bytes::behind;
-
-/// A longer event is not kept. Real ones have some three hundred bytes.
-const LIMIT: usize = 2048;
+use crate::written::{Known, LONGEST, Written, behind_member};
 
 /// What comes before a text, in the order in which they are looked for.
 const TEXTS: [&[u8]; 3] = [b"\"content\":\"", b"\"reasoning_content\":\"", b"\"arguments\":\""];
-const PADDING: &[u8] = b"\"obfuscation\":\"";
 
 /// How an event was written, and what was found in it.
 #[derive(Debug)]
 pub(super) struct Likeness {
-    /// All of it up to the text, its first quote included.
-    before: Vec<u8>,
-    /// From behind the text to the padding, its first quote included; none where there is no padding.
-    between: Option<Vec<u8>>,
-    /// From behind these strings to behind the blank line.
-    end: Vec<u8>,
+    written: Written,
     /// The model's name, where it must change.
     model: Option<Range<usize>>,
     /// The usage that must go, counted from behind the text.
     usage: Option<Range<usize>>,
 }
 
-/// An event that is written like the one that is remembered.
-pub(super) struct Known {
-    /// How many bytes it has, its blank line included.
-    pub(super) length: usize,
-    /// Where its text ends.
-    behind_text: usize,
-}
-
 impl Likeness {
     /// Remembers an event, which is nothing but one line of data that starts there; none where it has no text, or something of it is found
     /// where another text would change it.
     pub(super) fn of(event: &[u8], data: &[u8], found: &Found) -> Option<Self> {
-        if event.len() > LIMIT || found.last.is_some() || serde_json::from_slice::<IgnoredAny>(data).is_err()
+        if event.len() > LONGEST
+            || found.last.is_some()
+            || serde_json::from_slice::<IgnoredAny>(data).is_err()
         {
             return None;
         }
-        let start = TEXTS.iter().find_map(|key| behind_member(event, key))?;
-        let (before, rest) = event.split_at_checked(start)?;
-        let (_, rest) = written_string(rest)?;
-        let behind_text = event.len().checked_sub(rest.len())?;
-        let (between, end) = match behind_member(rest, PADDING) {
-            Some(at) => {
-                let (between, rest) = rest.split_at_checked(at)?;
-                (Some(between.to_vec()), written_string(rest)?.1)
-            }
-            None => (None, rest),
-        };
+        let written = Written::of(event, TEXTS.iter().find_map(|key| behind_member(event, key))?)?;
         let model = found.model.clone();
-        if model.as_ref().is_some_and(|model| model.end > before.len()) {
+        if model.as_ref().is_some_and(|model| model.end > written.text()) {
             return None;
         }
         let usage = match &found.usage {
             None => None,
             Some(Unasked::Event) => return None,
             Some(Unasked::Member(member)) => {
+                let behind_text = written.read(event)?.behind_text;
                 let usage = member.start.checked_sub(behind_text)?..member.end.checked_sub(behind_text)?;
-                Some(usage).filter(|usage| between.as_ref().is_none_or(|between| usage.end <= between.len()))
+                (usage.end <= written.same_behind_text()).then_some(())?;
+                Some(usage)
             }
         };
-        if usage.is_none() != found.usage.is_none() {
-            return None;
-        }
-        Some(Self { before: before.to_vec(), between, end: end.to_vec(), model, usage })
+        Some(Self { written, model, usage })
     }
 
     /// The event with which the bytes begin, if it is whole and written so.
     pub(super) fn read(&self, bytes: &[u8]) -> Option<Known> {
-        let (_, rest) = written_string(behind(bytes, &self.before)?)?;
-        let behind_text = bytes.len().checked_sub(rest.len())?;
-        let rest = match &self.between {
-            Some(between) => written_string(behind(rest, between)?)?.1,
-            None => rest,
-        };
-        let length = bytes.len().checked_sub(behind(rest, &self.end)?.len())?;
-        Some(Known { length, behind_text })
+        self.written.read(bytes)
     }
 
     /// Where in such an event a model's name stands that must change.
@@ -108,14 +68,6 @@ impl Likeness {
     }
 }
 
-/// Behind the first quote of a member that is a string; `key` is written with it. In what is JSON, a quote behind a brace or a comma that is
-/// followed by a name, a quote and a colon begins a key: had it ended a string, no name could follow.
-fn behind_member(bytes: &[u8], key: &[u8]) -> Option<usize> {
-    let at = memmem::find(bytes, key)?;
-    matches!(bytes.get(at.checked_sub(1)?)?, b'{' | b',').then_some(())?;
-    at.checked_add(key.len())
-}
-
 #[cfg(test)]
 mod tests {
     use llm_api::Dialect;
@@ -123,7 +75,7 @@ mod tests {
 
     use super::super::cutter::Cutter;
     use super::super::reader::{Alike, Found, Reader, Unasked};
-    use super::{Likeness, behind_member};
+    use super::Likeness;
 
     const HEAD: &str = r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o","choices":[{"index":0,"delta":{"#;
     const END: &str = r#"},"logprobs":null,"finish_reason":null}],"usage":null,"obfuscation":"abc"}"#;
@@ -214,12 +166,6 @@ mod tests {
         ] {
             assert!(learn(&unfit, false).is_none(), "{unfit}");
         }
-    }
-
-    #[test]
-    fn a_key_in_a_text_is_none() {
-        assert_eq!(behind_member(br#"{"a":",\"content\":\"","content":"b"}"#, b"\"content\":\""), Some(34));
-        assert_eq!(behind_member(br#"{"a":"content":"b"}"#, b"\"content\":\""), None);
     }
 
     /// Nearly the data of a chunk.
