@@ -88,8 +88,9 @@ impl Expected {
         let (events, named, end): (usize, usize, &[u8]) = match self.dialect {
             // Role, pieces, finish, [DONE]; all but the last are chunks that name the model.
             Dialect::OpenAi => (DELTAS + 3, DELTAS + 2, b"\n\ndata: [DONE]\n\n"),
-            // message_start, content_block_start, ping, pieces, content_block_stop, message_delta, message_stop; the first names it.
-            Dialect::Anthropic => (DELTAS + 6, 1, b"}\n\n"),
+            // message_start, content_block_start, pieces, content_block_stop, message_delta, message_stop; the first names it. The provider
+            // itself, whose model has whatever name it has, sends a ping too.
+            Dialect::Anthropic => (DELTAS + 5 + usize::from(self.model.is_none()), 1, b"}\n\n"),
         };
         let count = memmem::find_iter(body, b"data: ").count();
         if count != events {

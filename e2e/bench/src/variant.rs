@@ -64,6 +64,8 @@ pub enum Variant {
     BudgetsFar,
     /// The same, every prompt counted.
     BudgetsExact,
+    /// Both filters; Anthropic's API at the client, OpenAI's at the provider.
+    TranslatedBack,
     /// No filters; Anthropic's API on both sides.
     BareAnthropic,
     /// Both filters; OpenAI's API at the client, Anthropic's at the provider.
@@ -72,7 +74,7 @@ pub enum Variant {
 
 impl Variant {
     /// Every variant, in the table's order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BareOpenAi,
         Self::Renamed,
         Self::GatewayOnly,
@@ -85,6 +87,7 @@ impl Variant {
         Self::CountExact,
         Self::BudgetsFar,
         Self::BudgetsExact,
+        Self::TranslatedBack,
         Self::BareAnthropic,
         Self::Translated,
     ];
@@ -103,6 +106,7 @@ impl Variant {
             Self::CountExact => "the same, counting exact",
             Self::BudgetsFar => "the same, two budgets, far from them",
             Self::BudgetsExact => "the same, two budgets, counting exact",
+            Self::TranslatedBack => "Anthropic → OpenAI",
             Self::BareAnthropic => "bare Envoy, Anthropic",
             Self::Translated => "OpenAI → Anthropic",
         }
@@ -123,6 +127,7 @@ impl Variant {
             Self::CountExact => "count_exact",
             Self::BudgetsFar => "budgets_far",
             Self::BudgetsExact => "budgets_exact",
+            Self::TranslatedBack => "translated_back",
             Self::BareAnthropic => "bare_anthropic",
             Self::Translated => "translated",
         }
@@ -182,6 +187,7 @@ impl Variant {
             Self::Renamed
             | Self::GatewayOnly
             | Self::ProviderOnly
+            | Self::TranslatedBack
             | Self::BareAnthropic
             | Self::Translated => !matches!(workload, Workload::LargeJson),
             Self::CountOff
@@ -230,7 +236,7 @@ impl Variant {
     /// The API that its clients speak.
     pub const fn client_dialect(self) -> Dialect {
         match self {
-            Self::BareAnthropic => Dialect::Anthropic,
+            Self::BareAnthropic | Self::TranslatedBack => Dialect::Anthropic,
             _ => Dialect::OpenAi,
         }
     }
