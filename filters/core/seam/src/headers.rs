@@ -63,16 +63,14 @@ impl Headers {
 
     /// The first value under that lower-case name.
     pub fn bytes(&self, name: &str) -> Option<&[u8]> {
-        let found = self
-            .pairs
-            .iter()
-            .find(|pair| pair.name == name.len() && self.part(pair.at, pair.name) == name.as_bytes())?;
-        Some(self.value(*found))
+        self.lines(name).next()
     }
 
     /// Every value under that lower-case name: a list may come in several lines (RFC 9110, section 5.3).
-    pub fn lines<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.raw().filter(move |(each, _)| *each == name.as_bytes()).map(|(_, value)| value)
+    pub fn lines<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let is =
+            move |pair: &&Pair| pair.name == name.len() && self.part(pair.at, pair.name) == name.as_bytes();
+        self.pairs.iter().filter(is).map(|pair| self.value(*pair))
     }
 
     /// The first value under that lower-case name, where it is UTF-8.
