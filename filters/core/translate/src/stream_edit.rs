@@ -76,6 +76,32 @@ struct Progress {
     held_from: usize,
 }
 
+/// Bytes that are copied with some of them replaced. Nothing is copied before the first of these.
+struct Copying<'b> {
+    bytes: &'b [u8],
+    /// Up to where they have been copied.
+    copied: usize,
+    out: &'b mut Vec<u8>,
+}
+
+impl Copying<'_> {
+    /// Puts a text in the place of a span of the event that starts there. As a call it costs thirty instructions more.
+    #[inline(always)]
+    fn replace(&mut self, start: usize, span: &Range<usize>, text: &[u8]) {
+        let Self { bytes, copied, out } = self;
+        if *copied == 0 {
+            // Names are of a length: what comes out is about as long as what came in.
+            out.reserve(bytes.len());
+        }
+        out.extend_from_slice(bytes.get(*copied..start.saturating_add(span.start)).unwrap_or_default());
+        // Even to copy nothing is a call in WebAssembly.
+        if !text.is_empty() {
+            out.extend_from_slice(text);
+        }
+        *copied = start.saturating_add(span.end);
+    }
+}
+
 impl StreamEdit {
     /// For one stream of that dialect, whose client asked for that model.
     pub fn new(dialect: Dialect, model: String) -> Self {
@@ -154,10 +180,10 @@ impl StreamEdit {
 
     /// Goes through the bytes event by event. They begin where an event does, or where a flowing one goes on.
     fn edit(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Progress {
-        let mut copied = 0;
+        let mut copying = Copying { bytes, copied: 0, out };
         let mut start = 0_usize;
         loop {
-            (copied, start) = self.pass_known(bytes, copied, start, out);
+            start = self.pass_known(&mut copying, start);
             let rest = bytes.get(start..).unwrap_or_default();
             let (length, found) = match self.read_alike(rest) {
                 Some(Alike { length, found }) => (Some(length), found),
@@ -166,11 +192,11 @@ impl StreamEdit {
                     let found = match (self.place, length) {
                         (Place::Flowing(_), None) => {
                             self.cutter.forget_read();
-                            return Progress { copied, held_from: bytes.len() };
+                            return Progress { copied: copying.copied, held_from: bytes.len() };
                         }
                         (Place::Flowing(last), Some(_)) => Found { last, ..Found::default() },
                         (Place::Event, None) if rest.len() < EVENT_LIMIT => {
-                            return Progress { copied, held_from: start };
+                            return Progress { copied: copying.copied, held_from: start };
                         }
                         (Place::Event, Some(length)) if length <= EVENT_LIMIT => {
                             self.reader.read(rest.get(..length).unwrap_or_default(), self.cutter.fields())
@@ -184,11 +210,11 @@ impl StreamEdit {
                     (length, found)
                 }
             };
-            copied = self.apply(&found, bytes, start, length, copied, out);
+            self.apply(&found, start, length, &mut copying);
             let Some(length) = length else {
                 self.place = Place::Flowing(found.last);
                 self.cutter.forget_read();
-                return Progress { copied, held_from: bytes.len() };
+                return Progress { copied: copying.copied, held_from: bytes.len() };
             };
             self.place = Place::Event;
             self.last = self.last.or(found.last);
@@ -197,56 +223,31 @@ impl StreamEdit {
         }
     }
 
-    /// Passes the events that are written like an earlier one, and does to them what was done to that. Says up to where the bytes have been
-    /// copied, and where the next event starts.
-    fn pass_known(
-        &self,
-        bytes: &[u8],
-        mut copied: usize,
-        mut start: usize,
-        out: &mut Vec<u8>,
-    ) -> (usize, usize) {
+    /// Passes the events that are written like an earlier one, and does to them what was done to that. Says where the next event starts.
+    fn pass_known(&self, copying: &mut Copying<'_>, mut start: usize) -> usize {
         let Some(likeness) = self.reader.likeness().filter(|_| self.is_at_beginning()) else {
-            return (copied, start);
+            return start;
         };
-        let mut put = |span: Range<usize>, start: usize, text: &[u8]| {
-            if copied == 0 {
-                out.reserve(bytes.len());
-            }
-            out.extend_from_slice(bytes.get(copied..start.saturating_add(span.start)).unwrap_or_default());
-            if !text.is_empty() {
-                out.extend_from_slice(text);
-            }
-            copied = start.saturating_add(span.end);
-        };
-        while let Some(known) = bytes.get(start..).and_then(|rest| likeness.read(rest))
+        while let Some(known) = copying.bytes.get(start..).and_then(|rest| likeness.read(rest))
             && known.length <= EVENT_LIMIT
         {
             if let Some(model) = likeness.model() {
-                put(model.clone(), start, self.reader.model());
+                copying.replace(start, model, self.reader.model());
             }
             if let Some(usage) = likeness.usage(&known) {
-                put(usage, start, b"");
+                copying.replace(start, &usage, b"");
             }
             start = start.saturating_add(known.length);
         }
-        (copied, start)
+        start
     }
 
     fn is_at_beginning(&self) -> bool {
         self.place == Place::Event && self.cutter.at_beginning()
     }
 
-    /// Does to an event what was found to be needed, and says up to where the bytes have been copied.
-    fn apply(
-        &self,
-        found: &Found,
-        bytes: &[u8],
-        start: usize,
-        length: Option<usize>,
-        mut copied: usize,
-        out: &mut Vec<u8>,
-    ) -> usize {
+    /// Does to the event that starts there what was found to be needed.
+    fn apply(&self, found: &Found, start: usize, length: Option<usize>, copying: &mut Copying<'_>) {
         let model = found.model.as_ref().map(|model| (model, self.reader.model()));
         let (first, second) = match (&found.usage, length) {
             (None, _) => (model, None),
@@ -263,17 +264,8 @@ impl StreamEdit {
             }
         };
         for (span, text) in [first, second].into_iter().flatten() {
-            if copied == 0 {
-                // Names are of a length: what comes out is about as long as what came in.
-                out.reserve(bytes.len());
-            }
-            out.extend_from_slice(bytes.get(copied..start.saturating_add(span.start)).unwrap_or_default());
-            if !text.is_empty() {
-                out.extend_from_slice(text);
-            }
-            copied = start.saturating_add(span.end);
+            copying.replace(start, span, text);
         }
-        copied
     }
 
     /// The event with which the bytes begin, where its bytes alone tell what it says.
