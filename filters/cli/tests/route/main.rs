@@ -316,3 +316,42 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn options_about_another_target_are_told_at_once() {
+    let refused = |arguments: &[&str]| {
+        let whole = [&["render", "route", "full.yaml"], arguments].concat();
+        let output = run(&whole);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = refused(&[
+        "--to",
+        "kubernetes",
+        "--envoy-version",
+        "1.39",
+        "--metrics",
+        "0.0.0.0:9902",
+        "--modules",
+        "./wasm",
+    ]);
+    for (option, targets) in [
+        ("--envoy-version", "envoy and compose"),
+        ("--metrics", "envoy and compose"),
+        ("--modules", "compose"),
+    ] {
+        assert!(said.contains(&format!("{option}: is for {targets} alone\n  hint: ")), "{said}");
+    }
+    for (to, option, value, targets) in [
+        ("envoy", "--mock", ".", "compose"),
+        ("envoy", "--monitoring", ".", "compose"),
+        ("envoy", "--modules", "./wasm", "compose"),
+        ("compose", "--gateway-version", "1.9", "kubernetes"),
+        ("compose", "--gateway-image", "a/b:1", "kubernetes"),
+        ("envoy", "--provider-image", "a/b:1", "kubernetes"),
+        ("envoy", "--tls-secret", "a", "kubernetes"),
+    ] {
+        let expected = format!("{option}: is for {targets} alone\n  hint: --to {targets}\n");
+        assert_eq!(refused(&["--to", to, option, value]), expected);
+    }
+}

@@ -29,12 +29,12 @@ pub(in crate::commands) struct RouteOptions {
     /// `.env.example`.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The Envoy 1.x that will read it, as `1.40` or `1.40.0`. Before 1.40 one cluster has a priority for each provider.
-    #[arg(long, value_name = "VERSION", default_value = "1.40", value_parser = envoy_version)]
-    envoy_version: EnvoyVersion,
-    /// With `--to compose`: the directory of the filters' modules, as the compose file sees it.
-    #[arg(long, value_name = "DIRECTORY", default_value = "./wasm")]
-    modules: String,
+    /// The Envoy 1.x that will read it, as `1.40` or `1.40.0`; 1.40 without. Before 1.40 one cluster has a priority for each provider.
+    #[arg(long, value_name = "VERSION", value_parser = envoy_version)]
+    envoy_version: Option<EnvoyVersion>,
+    /// With `--to compose`: the directory of the filters' modules, as the compose file sees it; ./wasm without.
+    #[arg(long, value_name = "DIRECTORY")]
+    modules: Option<String>,
     /// With `--to compose`: Prometheus and Grafana too, in the profile `monitoring`. The directory of what they read, as the compose file
     /// sees it: this project's `envoy-configs/monitoring`.
     #[arg(long, value_name = "DIRECTORY")]
@@ -50,15 +50,15 @@ pub(in crate::commands) struct RouteOptions {
     /// output, as `ratelimit.yaml`.
     #[arg(long, value_name = "FILE")]
     service_config: Option<PathBuf>,
-    /// With `--to kubernetes`: the Envoy Gateway that will read it.
-    #[arg(long, value_name = "VERSION", default_value = "1.9")]
-    gateway_version: GatewayVersion,
-    /// With `--to kubernetes`: ai-gateway's image, which the control plane fetches.
-    #[arg(long, value_name = "IMAGE", default_value_t = GatewayApi::example().gateway_image)]
-    gateway_image: String,
-    /// With `--to kubernetes`: ai-provider's image, which the kubelet mounts into Envoy's pods.
-    #[arg(long, value_name = "IMAGE", default_value_t = GatewayApi::example_provider_image())]
-    provider_image: String,
+    /// With `--to kubernetes`: the Envoy Gateway that will read it; 1.9 without.
+    #[arg(long, value_name = "VERSION")]
+    gateway_version: Option<GatewayVersion>,
+    /// With `--to kubernetes`: ai-gateway's image, which the control plane fetches; this project's own without.
+    #[arg(long, value_name = "IMAGE")]
+    gateway_image: Option<String>,
+    /// With `--to kubernetes`: ai-provider's image, which the kubelet mounts into Envoy's pods; this project's own without.
+    #[arg(long, value_name = "IMAGE")]
+    provider_image: Option<String>,
     /// With `--to kubernetes`: the Secret of the certificate that clients are shown, where the file does not say it.
     #[arg(long, value_name = "NAME", value_parser = secret_name)]
     tls_secret: Option<String>,
@@ -76,7 +76,7 @@ pub(in crate::commands) struct RouteOptions {
     caller: Option<String>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
     /// An Envoy bootstrap.
     Envoy,
@@ -88,8 +88,9 @@ enum What {
 
 impl RouteOptions {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let (path, text) = read_file(&self.file)?;
         let problems = |problems: String| Failure::Problems(problems);
+        self.check_target().map_err(problems)?;
+        let (path, text) = read_file(&self.file)?;
         // The heading of what is rendered must not depend on where the command runs.
         let name =
             self.file.file_name().map_or_else(|| path.clone(), |name| name.to_string_lossy().into_owned());
@@ -127,18 +128,20 @@ impl RouteOptions {
 
     fn target(&self) -> Target {
         match self.to {
-            What::Envoy | What::Compose => Target::Envoy(self.envoy_version),
-            What::Kubernetes => {
-                Target::Kubernetes { version: self.gateway_version, tls_secret: self.tls_secret.clone() }
-            }
+            What::Envoy | What::Compose => Target::Envoy(self.envoy_version.unwrap_or_default()),
+            What::Kubernetes => Target::Kubernetes {
+                version: self.gateway_version.unwrap_or_default(),
+                tls_secret: self.tls_secret.clone(),
+            },
         }
     }
 
     fn kubernetes(&self, router: LlmRouter, cluster: Cluster) -> Result<(), Failure> {
+        let provider_image = self.provider_image.clone().unwrap_or_else(GatewayApi::example_provider_image);
         let gateway = GatewayApi {
             router,
-            gateway_image: self.gateway_image.clone(),
-            infrastructure: Infrastructure::Kubernetes(cluster.pods(self.provider_image.clone())),
+            gateway_image: self.gateway_image.clone().unwrap_or_else(|| GatewayApi::example().gateway_image),
+            infrastructure: Infrastructure::Kubernetes(cluster.pods(provider_image)),
             place: cluster.place,
         };
         gateway.check().map_err(|problems| Failure::Problems(problems.to_string()))?;
@@ -156,7 +159,7 @@ impl RouteOptions {
         };
         let files = ComposeFiles {
             bootstrap: format!("./{file}"),
-            modules: self.modules.clone(),
+            modules: self.modules.clone().unwrap_or_else(|| "./wasm".to_owned()),
             monitoring: self.monitoring.clone(),
             scripted: self.mock.clone(),
             limits: Some("./ratelimit.yaml".to_owned()),
@@ -180,16 +183,47 @@ impl RouteOptions {
         write(self.output.as_deref(), &compose(router, &files))
     }
 
+    /// Every option that is given and says something about another target than this one.
+    fn check_target(&self) -> Result<(), String> {
+        let (bootstraps, compose, kubernetes): (&[What], &[What], &[What]) =
+            (&[What::Envoy, What::Compose], &[What::Compose], &[What::Kubernetes]);
+        let options = [
+            (
+                "--envoy-version",
+                self.envoy_version.is_some(),
+                bootstraps,
+                "`--gateway-version` says which Envoy it is there",
+            ),
+            (
+                "--metrics",
+                self.metrics.is_some(),
+                bootstraps,
+                "Envoy Gateway's Envoys have such a listener anyway: docs/observability.md",
+            ),
+            ("--modules", self.modules.is_some(), compose, "--to compose"),
+            ("--monitoring", self.monitoring.is_some(), compose, "--to compose"),
+            ("--mock", self.mock.is_some(), compose, "--to compose"),
+            ("--gateway-version", self.gateway_version.is_some(), kubernetes, "--to kubernetes"),
+            ("--gateway-image", self.gateway_image.is_some(), kubernetes, "--to kubernetes"),
+            ("--provider-image", self.provider_image.is_some(), kubernetes, "--to kubernetes"),
+            ("--tls-secret", self.tls_secret.is_some(), kubernetes, "--to kubernetes"),
+        ];
+        let name = |what: &What| {
+            what.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+        };
+        let foreign: Vec<String> = options
+            .into_iter()
+            .filter(|(_, given, targets, _)| *given && !targets.contains(&self.to))
+            .map(|(option, _, targets, hint)| {
+                let targets: Vec<String> = targets.iter().map(name).collect();
+                format!("{option}: is for {} alone\n  hint: {hint}", targets.join(" and "))
+            })
+            .collect();
+        if foreign.is_empty() { Ok(()) } else { Err(foreign.join("\n")) }
+    }
+
     /// What the options have to do with each other and with the file.
     fn check(&self, router: &LlmRouter) -> Result<(), String> {
-        let alone = !matches!(self.to, What::Compose) && (self.monitoring.is_some() || self.mock.is_some());
-        if alone {
-            return Err("--monitoring and --mock are for compose\nhint: --to compose".to_owned());
-        }
-        if matches!(self.to, What::Kubernetes) && self.metrics.is_some() {
-            return Err("--metrics is for a bootstrap: Envoy Gateway's Envoys have such a listener anyway\nhint: docs/observability.md"
-                .to_owned());
-        }
         let counted =
             matches!(self.to, What::Compose) && router.global_budget.as_ref().is_some_and(counts_beside);
         let what = match (self.monitoring.is_some() || self.mock.is_some(), counted) {
