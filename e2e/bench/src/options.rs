@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn an_envoy_without_a_row_is_not_started() {
         let variants = parse("bench --rows paced").variants();
-        assert_eq!(variants.len(), 6);
+        assert_eq!(variants.len(), 7);
         assert!(variants.iter().all(|variant| variant.counting().is_none()));
         assert!(!parse("bench --rows json").variants().contains(&Variant::CountAutoNearLarge));
     }
